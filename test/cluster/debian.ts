@@ -1,0 +1,64 @@
+// What real hosts need from the machine, and getting it where that is a Debian we are root on.
+// Called by hosts.ts before it starts any, by the tests to know whether they may, and by the demo.
+import { accessSync, constants, existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { CommandFailed, run } from './command.ts'
+
+/** Each package, and the file whose presence means it is there, wherever it came from. */
+const needs = [
+  { package: 'containerd', file: 'containerd' },
+  { package: 'runc', file: 'runc' },
+  { package: 'containernetworking-plugins', file: '/usr/lib/cni/bridge' },
+  { package: 'iproute2', file: 'ip' },
+  { package: 'iptables', file: 'iptables' },
+  { package: 'nftables', file: 'nft' },
+  { package: 'conntrack', file: 'conntrack' },
+  { package: 'util-linux', file: 'nsenter' },
+] as const
+
+export type Possible = { possible: true } | { possible: false; because: string }
+
+/** Whether real hosts can be started right now, without installing anything. */
+export function realHostsPossible(): Possible {
+  if (process.platform !== 'linux') return { possible: false, because: `real hosts need Linux, this is ${process.platform}` }
+  if (process.getuid?.() !== 0) return { possible: false, because: 'real hosts need root: they make network namespaces' }
+  const missing = missingPackages()
+  if (missing.length > 0) return { possible: false, because: `missing packages; run \`${installCommand(missing)}\`` }
+  return { possible: true }
+}
+
+/** Installs what is missing if it can, says so through `log`, and tells what is still in the way. Never throws. */
+export async function ensureHostPackages({ log }: { log: (line: string) => void }): Promise<Possible> {
+  const missing = missingPackages()
+  if (missing.length === 0 || process.getuid?.() !== 0 || !isExecutable('apt-get')) return realHostsPossible()
+  log(`installing for the real hosts: ${installCommand(missing)}`)
+  try {
+    const env = { DEBIAN_FRONTEND: 'noninteractive' }
+    await run('apt-get', ['-q', 'update'], { timeoutSeconds: 120, env })
+    await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...missing], { timeoutSeconds: 300, env })
+    // Debian starts what it installs. Every host runs a containerd of its own, so the machine's is not wanted.
+    const systemd = existsSync('/run/systemd/system')
+    if (systemd && missing.includes('containerd')) await run('systemctl', ['disable', '--now', 'containerd'])
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error
+    return { possible: false, because: `${error.message}; run \`${installCommand(missing)}\` by hand` }
+  }
+  return realHostsPossible()
+}
+
+const missingPackages = (): string[] => needs.filter((need) => !isExecutable(need.file)).map((need) => need.package)
+
+const installCommand = (packages: string[]): string => `apt-get install -y --no-install-recommends ${packages.join(' ')}`
+
+function isExecutable(file: string): boolean {
+  // An ordinary user's PATH often lacks sbin, where ip and nft live.
+  const folders = file.startsWith('/') ? [''] : [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, file), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}

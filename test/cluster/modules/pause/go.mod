@@ -1,0 +1,3 @@
+module rtcnode.io/test/pause
+
+go 1.26.0
