@@ -1,0 +1,43 @@
+// The folder of one cluster. Its name carries the process that owns it, so that the next run can remove what a killed
+// run left behind.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const folderName = /^rtcnode-(\d+)-/
+
+/** Makes `rtcnode-<pid>-<random>` under the temporary folder, and removes those of processes that are no more. */
+export function createClusterFolder(): string {
+  for (const name of readdirSync(tmpdir())) {
+    const owner = folderName.exec(name)?.[1]
+    if (owner !== undefined && !isAlive(Number(owner))) removeFolder(join(tmpdir(), name))
+  }
+  return mkdtempSync(join(tmpdir(), `rtcnode-${process.pid}-`))
+}
+
+/** Removes a cluster's folder. Mounts below it go first: deleting through a bind mount would delete somebody else's files. */
+export function removeFolder(folder: string): void {
+  for (const mountPoint of mountsBelow(folder)) execFileSync('umount', ['--lazy', mountPoint], { stdio: 'ignore' })
+  // Just-killed servers may still be writing their last bytes.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
+}
+
+/** Innermost first. Field 5 of a mountinfo line is the mount point (proc(5)), with blanks written as \040. */
+function mountsBelow(folder: string): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map(line => line.split(' ')[4]?.replaceAll('\\040', ' ') ?? '')
+    .filter(mountPoint => mountPoint.startsWith(`${folder}/`))
+    .reverse()
+}
+
+/** Whether a process with this id exists, of whatever user. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
