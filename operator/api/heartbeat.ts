@@ -7,15 +7,21 @@ const measure = (max: number) => z.number().min(0).max(max)
 
 /** Load and quality; each is optional because not every SFU can tell it. Absent means unknown, never zero. */
 const loadFields = {
-  cpu: measure(10_000).optional().describe('CPU in use, percent of what the pod may use; over 100 when it is throttled.'),
+  cpu: measure(10_000)
+    .optional()
+    .describe('CPU in use, percent of what the pod may use; over 100 when it is throttled.'),
   mem: measure(10_000).optional().describe('Memory in use, percent of what the pod may use.'),
   streams: count(1_000_000).optional().describe('Media tracks forwarded: published plus subscribed.'),
   rooms: count(1_000_000).optional().describe('Rooms, conferences or routers with somebody in them.'),
   bandwidthMbps: measure(1_000_000).optional().describe('Media in and out, megabits per second.'),
   packetsPerSecond: measure(1e9).optional().describe('RTP packets in and out per second.'),
   joinLatencyP99Ms: measure(3_600_000).optional().describe('99th percentile of the time to join, milliseconds.'),
-  joins: count(1_000_000_000).optional().describe('How many joins joinLatencyP99Ms was taken over; few make it meaningless.'),
-  forwardLatencyP99Ms: measure(60_000).optional().describe('99th percentile of the time a packet spends in the SFU, milliseconds.'),
+  joins: count(1_000_000_000)
+    .optional()
+    .describe('How many joins joinLatencyP99Ms was taken over; few make it meaningless.'),
+  forwardLatencyP99Ms: measure(60_000)
+    .optional()
+    .describe('99th percentile of the time a packet spends in the SFU, milliseconds.'),
   packetLossPercent: measure(100).optional().describe('Mean packet loss the SFU sees, percent.'),
   jitterMs: measure(60_000).optional().describe('Mean interarrival jitter (RFC 3550), milliseconds.'),
   rttMs: measure(60_000).optional().describe('Mean round-trip time to participants, milliseconds.'),
@@ -30,15 +36,23 @@ const loadFields = {
 export const heartbeatSchema = z
   .looseObject({
     podUID: z.string().min(1).max(64).describe('metadata.uid of the pod that writes: binds the value to one life.'),
-    bootId: z.string().min(1).max(64).describe('Changes whenever the SFU process starts anew; sessions of an older boot are gone.'),
+    bootId: z
+      .string()
+      .min(1)
+      .max(64)
+      .describe('Changes whenever the SFU process starts anew; sessions of an older boot are gone.'),
     seq: count(Number.MAX_SAFE_INTEGER).describe('Grows by one with each heartbeat of one agent process.'),
-    state: z.enum(['serving', 'closed', 'draining']).describe('What the agent does: admits rooms, admits none, admits none and empties.'),
+    state: z
+      .enum(['serving', 'closed', 'draining'])
+      .describe('What the agent does: admits rooms, admits none, admits none and empties.'),
     sessions: count(1_000_000).describe('Participants connected now.'),
     ...loadFields,
     address: z.string().max(253).optional().describe('Where clients reach this SFU.'),
     region: z.string().max(63).optional().describe('Region it serves.'),
     version: z.string().max(64).optional().describe('Version of the SFU.'),
-    ackIntent: count(Number.MAX_SAFE_INTEGER).optional().describe('Registry revision of the intent that is obeyed now.'),
+    ackIntent: count(Number.MAX_SAFE_INTEGER)
+      .optional()
+      .describe('Registry revision of the intent that is obeyed now.'),
   })
   .readonly()
 export type Heartbeat = z.infer<typeof heartbeatSchema>

@@ -45,8 +45,9 @@ export type ObjectKey = string & { readonly __unit: 'object-key' }
 export const objectKey = (name: string, namespace?: string): ObjectKey =>
   (namespace === undefined ? name : `${namespace}/${name}`) as ObjectKey
 
-export const keyOf = (object: { readonly metadata: { readonly name: string; readonly namespace?: string } }): ObjectKey =>
-  objectKey(object.metadata.name, object.metadata.namespace)
+export const keyOf = (object: {
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+}): ObjectKey => objectKey(object.metadata.name, object.metadata.namespace)
 
 export function splitKey(key: ObjectKey): { namespace?: string; name: string } {
   const slash = key.indexOf('/')

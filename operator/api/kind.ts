@@ -1,0 +1,38 @@
+// How a kind presents itself to Kubernetes: what the generated CRD needs beside the schema. Read by the CRD generator,
+// the API reference and the typed clients, so that all three say the same.
+import type { z } from 'zod'
+import type { KubeObject } from './meta.ts'
+
+/** A column of `kubectl get`; `wide` ones show only with `-o wide`. */
+export interface PrinterColumn {
+  readonly name: string
+  readonly type: 'string' | 'integer' | 'date'
+  readonly jsonPath: string
+  readonly description: string
+  readonly wide?: true
+}
+
+/** A CEL rule the API server checks; the message names the field and the remedy. */
+export interface Rule {
+  readonly rule: string
+  readonly message: string
+  readonly fieldPath?: string
+}
+
+export interface Kind<T extends KubeObject = KubeObject> {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly plural: string
+  readonly singular: string
+  readonly shortName: string
+  readonly namespaced: boolean
+  readonly description: string
+  readonly spec: z.ZodType
+  readonly status: z.ZodType
+  /** What a reader sees as status before any controller wrote one, so that a new object already tells its phase. */
+  readonly initialStatus: unknown
+  /** Rules on the whole object, for what only metadata and spec together can say. */
+  readonly rules: readonly Rule[]
+  readonly columns: readonly PrinterColumn[]
+  readonly __object?: T
+}

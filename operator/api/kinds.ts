@@ -1,0 +1,6 @@
+// All kinds, for those that walk them: the CRD generator, the API reference, the typed clients.
+import type { Kind } from './kind.ts'
+import { RTCNodeKind } from './rtcnode.ts'
+import { RTCNodeClassKind } from './rtcnodeclass.ts'
+
+export const kinds: readonly Kind[] = [RTCNodeKind, RTCNodeClassKind]
