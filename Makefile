@@ -27,3 +27,7 @@ dist/rtcnode.js: node_modules/.installed $(shell find operator -name '*.ts')
 
 .PHONY: build
 build: dist/rtcnode.js ## Bundle the program into one file
+
+.PHONY: crds
+crds: node_modules/.installed ## Write crds/ and docs/api.md from the schemas
+	@node scripts/generate.ts

@@ -55,6 +55,7 @@ export const heartbeatSchema = z
       .describe('Registry revision of the intent that is obeyed now.'),
   })
   .readonly()
+  .describe('What an agent tells of its node, bound to a lease.')
 export type Heartbeat = z.infer<typeof heartbeatSchema>
 
 /** What simple SFUs already write. It tells load but neither identity nor sessions: those come from the key and the lease. */

@@ -23,7 +23,9 @@ export const intentSchema = z
         deadline: timestamp.describe('When those who are left will be moved off. Informs; `stage` decides.'),
         stage: z.enum(drainStages).describe('What the agent has to do now.'),
       })
-      .optional(),
+      .optional()
+      .describe('Present from when the node is to go until it is gone.'),
   })
   .readonly()
+  .describe('What the operator wants of a node.')
 export type Intent = z.infer<typeof intentSchema>

@@ -2,6 +2,7 @@
 // the API reference and the typed clients, so that all three say the same.
 import type { z } from 'zod'
 import type { KubeObject } from './meta.ts'
+import type { CelRule } from './structural.ts'
 
 /** A column of `kubectl get`; `wide` ones show only with `-o wide`. */
 export interface PrinterColumn {
@@ -10,13 +11,6 @@ export interface PrinterColumn {
   readonly jsonPath: string
   readonly description: string
   readonly wide?: true
-}
-
-/** A CEL rule the API server checks; the message names the field and the remedy. */
-export interface Rule {
-  readonly rule: string
-  readonly message: string
-  readonly fieldPath?: string
 }
 
 export interface Kind<T extends KubeObject = KubeObject> {
@@ -32,7 +26,10 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** What a reader sees as status before any controller wrote one, so that a new object already tells its phase. */
   readonly initialStatus: unknown
   /** Rules on the whole object, for what only metadata and spec together can say. */
-  readonly rules: readonly Rule[]
+  readonly rules: readonly CelRule[]
   readonly columns: readonly PrinterColumn[]
+  /** What each condition of its status says, and every reason they may give. For the API reference. */
+  readonly conditions: Readonly<Record<string, string>>
+  readonly reasons: Readonly<Record<string, string>>
   readonly __object?: T
 }

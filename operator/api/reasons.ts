@@ -13,6 +13,7 @@ export const nodeReasons = {
   ImagePullFailed: 'An image of the pod cannot be pulled.',
   ContainerCrashing: 'A container of the pod starts and ends again and again.',
   PodStarting: 'The pod has a host; its containers are starting.',
+  AddressUnknown: 'The host does not have the address that the class asks for.',
   AwaitingRegistration: 'The pod is ready; its agent has not registered yet.',
   // Running
   Serving: 'Registered and taking new rooms.',
@@ -20,6 +21,7 @@ export const nodeReasons = {
   TelemetryLost: 'The pod is ready but its heartbeat is missing; nothing is done to it.',
   PodNotReady: 'The heartbeat is fresh but the pod is not ready.',
   Unhealthy: 'Heartbeat and pod are both unwell; deleted when that lasts.',
+  PodDeleted: 'Somebody deleted the pod; people may finish within its grace period.',
   // why an RTCNode was deleted
   Deleted: 'Somebody deleted the RTCNode.',
   StartupTimeout: 'It did not become Running in time.',

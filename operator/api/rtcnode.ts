@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { Kind } from './kind.ts'
 import { API_VERSION, conditionsSchema, type KubeObject, timestamp } from './meta.ts'
+import { nodeReasons } from './reasons.ts'
 
 /** A week: longer than any call, short enough that a drain surely ends. */
 export const MAX_DRAIN_SECONDS = 604_800
@@ -17,33 +18,37 @@ export const drainDeadlineSeconds = z
     'How long people in calls may stay once the node is to go, in seconds (0 to 604800, a week). Whoever is left then is told to reconnect elsewhere.',
   )
 
-const rtcNodeSpecSchema = z.object({
-  className: z
-    .string()
-    .min(1)
-    .max(63)
-    .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
-    .describe('Name of the RTCNodeClass that says how this SFU is run. Cannot be changed: make a new RTCNode instead.')
-    .meta({
-      'x-kubernetes-validations': [
-        {
-          rule: 'self == oldSelf',
-          message: 'spec.className cannot be changed; create a new RTCNode with the other class',
-        },
-      ],
-    }),
-  region: z
-    .string()
-    .min(1)
-    .max(63)
-    .optional()
-    .describe("Region this node serves. Default: the host's topology.kubernetes.io/region label."),
-  cordoned: z.boolean().default(false).describe('true: no new rooms, running calls go on. Reversible.'),
-  drain: z
-    .object({ deadlineSeconds: drainDeadlineSeconds.optional() })
-    .optional()
-    .describe('How this node is emptied when it is deleted. Default: what its class says.'),
-})
+const rtcNodeSpecSchema = z
+  .object({
+    className: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+      .describe(
+        'Name of the RTCNodeClass that says how this SFU is run. Cannot be changed: make a new RTCNode instead.',
+      )
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: 'self == oldSelf',
+            message: 'spec.className cannot be changed; create a new RTCNode with the other class',
+          },
+        ],
+      }),
+    region: z
+      .string()
+      .min(1)
+      .max(63)
+      .optional()
+      .describe("Region this node serves. Default: the host's topology.kubernetes.io/region label."),
+    cordoned: z.boolean().default(false).describe('true: no new rooms, running calls go on. Reversible.'),
+    drain: z
+      .object({ deadlineSeconds: drainDeadlineSeconds.optional() })
+      .optional()
+      .describe('How this node is emptied when it is deleted. Default: what its class says.'),
+  })
+  .describe('What is wanted of this node.')
 export type RTCNodeSpec = z.infer<typeof rtcNodeSpecSchema>
 
 export const phases = ['Pending', 'Running', 'Terminating'] as const
@@ -51,7 +56,12 @@ export const phases = ['Pending', 'Running', 'Terminating'] as const
 export type Phase = (typeof phases)[number]
 
 export const portSchema = z.object({
-  name: z.string().min(1).max(63).describe('What it is for, for example signal or rtc-udp.'),
+  name: z
+    .string()
+    .min(1)
+    .max(15)
+    .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+    .describe('What it is for, for example signal or rtc-udp; also the name of the container port.'),
   port: z.int().min(1).max(65_535).describe('Port number.'),
   protocol: z.enum(['TCP', 'UDP']).default('TCP').describe('Transport protocol.'),
 })
@@ -84,24 +94,26 @@ export type DrainStatus = z.infer<typeof drainStatusSchema>
 export const conditionTypes = ['Scheduled', 'Registered', 'Ready', 'AdmissionOpen', 'TelemetryLost', 'Drained'] as const
 export type ConditionType = (typeof conditionTypes)[number]
 
-const rtcNodeStatusSchema = z.object({
-  phase: z.enum(phases).describe('Pending, Running or Terminating; only moves forward.'),
-  observedGeneration: z.int().min(0).optional().describe('The metadata.generation this status was judged against.'),
-  podName: z.string().max(253).optional().describe('Its pod.'),
-  podUID: z.string().max(64).optional().describe('The one pod of this life.'),
-  nodeName: z.string().max(253).optional().describe('The host (Kubernetes node) it runs on.'),
-  address: z.string().max(253).optional().describe('Where clients reach the SFU.'),
-  region: z.string().max(63).optional().describe('Region it serves.'),
-  ports: z
-    .array(portSchema)
-    .max(32)
-    .optional()
-    .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
-    .describe('Ports clients use, from the class.'),
-  load: loadStatusSchema.optional().describe('A coarse picture of the load. The live one is in the registry.'),
-  drain: drainStatusSchema.optional().describe('How the drain goes, once the node was deleted.'),
-  conditions: conditionsSchema.optional(),
-})
+const rtcNodeStatusSchema = z
+  .object({
+    phase: z.enum(phases).describe('Pending, Running or Terminating; only moves forward.'),
+    observedGeneration: z.int().min(0).optional().describe('The metadata.generation this status was judged against.'),
+    podName: z.string().max(253).optional().describe('Its pod.'),
+    podUID: z.string().max(64).optional().describe('The one pod of this life.'),
+    nodeName: z.string().max(253).optional().describe('The host (Kubernetes node) it runs on.'),
+    address: z.string().max(253).optional().describe('Where clients reach the SFU.'),
+    region: z.string().max(63).optional().describe('Region it serves.'),
+    ports: z
+      .array(portSchema)
+      .max(32)
+      .optional()
+      .meta({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] })
+      .describe('Ports clients use, from the class.'),
+    load: loadStatusSchema.optional().describe('A coarse picture of the load. The live one is in the registry.'),
+    drain: drainStatusSchema.optional().describe('How the drain goes, once the node was deleted.'),
+    conditions: conditionsSchema.optional(),
+  })
+  .describe('How this node is; written by the operator only.')
 export type RTCNodeStatus = z.infer<typeof rtcNodeStatusSchema>
 
 export interface RTCNode extends KubeObject {
@@ -156,4 +168,13 @@ export const RTCNodeKind: Kind<RTCNode> = {
       wide: true,
     },
   ],
+  conditions: {
+    Scheduled: 'Its pod has a host.',
+    Registered: 'Its agent has registered, with the UID of its pod.',
+    Ready: 'It serves: the pod is ready and the heartbeat is fresh. Its reason says where the node is in its life.',
+    AdmissionOpen: 'New rooms may be placed on it, and its agent knows.',
+    TelemetryLost: 'The pod is ready but the heartbeat is missing: its load is unknown.',
+    Drained: 'Nobody is left on it.',
+  } satisfies Record<ConditionType, string>,
+  reasons: nodeReasons,
 }

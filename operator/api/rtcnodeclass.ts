@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { Kind } from './kind.ts'
 import { API_VERSION, conditionsSchema, type KubeObject } from './meta.ts'
+import { classReasons } from './reasons.ts'
 import { DEFAULT_DRAIN_SECONDS, drainDeadlineSeconds, portSchema } from './rtcnode.ts'
 
 export const adapters = ['livekit'] as const
@@ -12,7 +13,7 @@ export const addressSources = ['HostIP', 'ExternalIP', 'PodIP', 'Fixed'] as cons
 /** A piece of a Pod: its schema is Kubernetes' own, and the API server judges it (server-side dry run). */
 const podPart = z.looseObject({}).readonly()
 
-const stringMap = z.record(z.string().max(317), z.string().max(4_096))
+const stringMap = z.record(z.string(), z.string().max(4_096))
 
 const networkSchema = z
   .object({
@@ -75,84 +76,89 @@ const agentSchema = z.object({
   resources: podPart.optional().describe('Resources of the agent. As in a container.'),
 })
 
-const rtcNodeClassSpecSchema = z.object({
-  adapter: z.enum(adapters).describe('Which SFU this is: how the agent reads its load and moves people off it.'),
-  network: networkSchema.prefault({}).describe('How clients reach the SFU.'),
-  sfuContainer: z
-    .string()
-    .min(1)
-    .max(63)
-    .default('sfu')
-    .describe('Name of the container in the pod template that is the SFU.'),
-  podTemplate: z
-    .object({
-      metadata: z
-        .object({
-          labels: stringMap.optional().describe('Labels of the pods.'),
-          annotations: stringMap.optional().describe('Annotations of the pods.'),
-        })
-        .optional()
-        .describe('Labels and annotations of the pods.'),
-      spec: podPart.describe(
-        'The PodSpec; it needs a container named as sfuContainer. Kubernetes itself judges it, see the Accepted condition.',
+const rtcNodeClassSpecSchema = z
+  .object({
+    adapter: z.enum(adapters).describe('Which SFU this is: how the agent reads its load and moves people off it.'),
+    network: networkSchema.prefault({}).describe('How clients reach the SFU.'),
+    sfuContainer: z
+      .string()
+      .min(1)
+      .max(63)
+      .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/)
+      .default('sfu')
+      .describe('Name of the container in the pod template that is the SFU.'),
+    podTemplate: z
+      .object({
+        metadata: z
+          .object({
+            labels: stringMap.optional().describe('Labels of the pods.'),
+            annotations: stringMap.optional().describe('Annotations of the pods.'),
+          })
+          .optional()
+          .describe('Labels and annotations of the pods.'),
+        spec: podPart.describe(
+          'The PodSpec; it needs a container named as sfuContainer. Kubernetes itself judges it, see the Accepted condition.',
+        ),
+      })
+      .describe(
+        'The pod of each node. The operator adds the agent sidecar, the start-up configuration and what a drain needs.',
       ),
-    })
-    .describe(
-      'The pod of each node. The operator adds the agent sidecar, the start-up configuration and what a drain needs.',
-    ),
-  agent: agentSchema
-    .meta({
-      'x-kubernetes-validations': [
-        {
-          rule: 'self.leaseTTLSeconds >= 2 * self.heartbeatSeconds',
-          message:
-            'spec.agent.leaseTTLSeconds must be at least twice heartbeatSeconds, else one late heartbeat loses the registration; raise it',
-        },
-      ],
-    })
-    .describe('The sidecar that reports the load of the SFU and drains it.'),
-  drain: z
-    .object({
-      deadlineSeconds: drainDeadlineSeconds.default(DEFAULT_DRAIN_SECONDS),
-      emptySamples: z
-        .int()
-        .min(1)
-        .max(100)
-        .default(3)
-        .describe('How many heartbeats in a row must say “nobody here” before the node counts as empty.'),
-      evictGraceSeconds: z
-        .int()
-        .min(1)
-        .max(600)
-        .default(30)
-        .describe('How long moving people off may take after the deadline, before the pod is deleted all the same.'),
-    })
-    .prefault({})
-    .describe('How nodes of this class are emptied.'),
-  health: z
-    .object({
-      startupTimeoutSeconds: z
-        .int()
-        .min(10)
-        .max(86_400)
-        .default(300)
-        .describe('A node that is not Running by then is deleted; its pool makes another.'),
-      unhealthyAfterSeconds: z
-        .int()
-        .min(5)
-        .max(86_400)
-        .default(30)
-        .describe('How long heartbeat and pod must both be unwell before the node is deleted.'),
-    })
-    .prefault({})
-    .describe('When nodes of this class are given up.'),
-})
+    agent: agentSchema
+      .meta({
+        'x-kubernetes-validations': [
+          {
+            rule: 'self.leaseTTLSeconds >= 2 * self.heartbeatSeconds',
+            message:
+              'spec.agent.leaseTTLSeconds must be at least twice heartbeatSeconds, else one late heartbeat loses the registration; raise it',
+          },
+        ],
+      })
+      .describe('The sidecar that reports the load of the SFU and drains it.'),
+    drain: z
+      .object({
+        deadlineSeconds: drainDeadlineSeconds.default(DEFAULT_DRAIN_SECONDS),
+        emptySamples: z
+          .int()
+          .min(1)
+          .max(100)
+          .default(3)
+          .describe('How many heartbeats in a row must say “nobody here” before the node counts as empty.'),
+        evictGraceSeconds: z
+          .int()
+          .min(1)
+          .max(600)
+          .default(30)
+          .describe('How long moving people off may take after the deadline, before the pod is deleted all the same.'),
+      })
+      .prefault({})
+      .describe('How nodes of this class are emptied.'),
+    health: z
+      .object({
+        startupTimeoutSeconds: z
+          .int()
+          .min(10)
+          .max(86_400)
+          .default(300)
+          .describe('A node that is not Running by then is deleted; its pool makes another.'),
+        unhealthyAfterSeconds: z
+          .int()
+          .min(5)
+          .max(86_400)
+          .default(30)
+          .describe('How long heartbeat and pod must both be unwell before the node is deleted.'),
+      })
+      .prefault({})
+      .describe('When nodes of this class are given up.'),
+  })
+  .describe('How nodes of this class are run.')
 export type RTCNodeClassSpec = z.infer<typeof rtcNodeClassSpecSchema>
 
-const rtcNodeClassStatusSchema = z.object({
-  observedGeneration: z.int().min(0).optional().describe('The metadata.generation this status was judged against.'),
-  conditions: conditionsSchema.optional(),
-})
+const rtcNodeClassStatusSchema = z
+  .object({
+    observedGeneration: z.int().min(0).optional().describe('The metadata.generation this status was judged against.'),
+    conditions: conditionsSchema.optional(),
+  })
+  .describe('Whether this class can be used; written by the operator only.')
 export type RTCNodeClassStatus = z.infer<typeof rtcNodeClassStatusSchema>
 
 export interface RTCNodeClass extends KubeObject {
@@ -191,4 +197,6 @@ export const RTCNodeClassKind: Kind<RTCNodeClass> = {
       wide: true,
     },
   ],
+  conditions: { Accepted: 'The API server accepts the pod this class makes, tried without making it.' },
+  reasons: classReasons,
 }

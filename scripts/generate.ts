@@ -1,0 +1,22 @@
+// `make crds`: writes what is generated from the zod schemas. A unit test fails when the files are stale.
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { kinds } from '../operator/api/kinds.ts'
+import { GROUP } from '../operator/api/meta.ts'
+import { crdYaml } from '../operator/crds.ts'
+import { apiReference } from './api-reference.ts'
+
+/** Path from the root of the repository → content. */
+export const generatedFiles = (): Readonly<Record<string, string>> => ({
+  ...Object.fromEntries(kinds.map(kind => [`crds/${GROUP}_${kind.plural}.yaml`, crdYaml(kind)])),
+  'docs/api.md': `${apiReference(kinds)}\n`,
+})
+
+if (import.meta.main) {
+  for (const [path, content] of Object.entries(generatedFiles())) {
+    const file = join(import.meta.dirname, '..', path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, content)
+    console.log(`wrote ${path}`)
+  }
+}
