@@ -1,0 +1,115 @@
+// What `rtcnode run` is told: flags first, then the environment (RTCNODE_…), then defaults; checked once, here. Whatever
+// is wrong names itself, its value and the remedy.
+import { z } from 'zod'
+
+const seconds = (min: number, max: number) => z.coerce.number().min(min).max(max)
+const port = z.coerce.number().int().min(0).max(65_535)
+const list = z
+  .string()
+  .transform(text =>
+    text
+      .split(',')
+      .map(part => part.trim())
+      .filter(part => part !== ''),
+  )
+  .refine(parts => parts.length > 0, 'name at least one')
+const endpoints = list.refine(
+  parts => parts.every(part => /^https?:\/\/[^/\s]+:\d+$/.test(part)),
+  'use http://host:port or https://host:port, separated by commas',
+)
+const filePath = z.string().min(1)
+
+/** Every setting: how it is spelled as flag and variable, what it means, what it may be. The help text is made of it. */
+export const runSettings = {
+  kubeconfig: { schema: filePath.optional(), help: 'kubeconfig file; default: in-cluster, else ~/.kube/config' },
+  namespace: {
+    schema: z.string().min(1).max(63).default('rtcnode-system'),
+    help: "the operator's own namespace: its Lease lives there",
+  },
+  watchNamespaces: { schema: list.optional(), help: 'watch RTCNodes of these namespaces only; default: all' },
+  registryEndpoints: { schema: endpoints, help: 'etcd that holds the registry, for the operator' },
+  agentRegistryEndpoints: {
+    schema: endpoints.optional(),
+    help: 'the same etcd as pods reach it; default: as registry-endpoints',
+  },
+  registryPrefix: {
+    schema: z
+      .string()
+      .regex(/^\/[^\s]*[^/\s]$/, 'begin with / and do not end with it')
+      .default('/sfu'),
+    help: 'prefix of all registry keys',
+  },
+  registryCaFile: { schema: filePath.optional(), help: 'CA of the registry (TLS)' },
+  registryCertFile: { schema: filePath.optional(), help: 'client certificate for the registry (mTLS)' },
+  registryKeyFile: { schema: filePath.optional(), help: 'key of the client certificate' },
+  identity: {
+    schema: z.string().min(1).max(253).optional(),
+    help: 'name of this replica in the leader Lease; default: host name and a random part',
+  },
+  leaseDurationSeconds: { schema: seconds(2, 300).default(15), help: 'how long a silent leader is waited for' },
+  renewDeadlineSeconds: {
+    schema: seconds(1, 300).default(10),
+    help: 'how long the leader tries to renew before it stops',
+  },
+  retryPeriodSeconds: { schema: seconds(0.2, 60).default(2), help: 'how often leader and standby look at the Lease' },
+  workers: { schema: z.coerce.number().int().min(1).max(1_000).default(64), help: 'RTCNodes worked on at once' },
+  metricsPort: { schema: port.default(8_080), help: 'port of /metrics, /healthz and /readyz; 0: any free one' },
+  metricsAddress: { schema: z.string().min(1).default('0.0.0.0'), help: 'address they listen on' },
+  logLevel: { schema: z.enum(['debug', 'info', 'warn', 'error']).default('info'), help: 'debug, info, warn or error' },
+} as const satisfies Record<string, { schema: z.ZodType; help: string }>
+
+type Settings = typeof runSettings
+export type RunConfig = { readonly [Name in keyof Settings]: z.output<Settings[Name]['schema']> }
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(`configuration: ${problems.join('; ')}`)
+    this.problems = problems
+  }
+}
+
+const kebab = (name: string): string => name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+export const flagName = (name: string): string => `--${kebab(name)}`
+export const variableName = (name: string): string => `RTCNODE_${kebab(name).replaceAll('-', '_').toUpperCase()}`
+
+/** Throws ConfigError with every problem at once. */
+export function runConfig(
+  flags: Readonly<Record<string, string | undefined>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): RunConfig {
+  const problems: string[] = []
+  const entries = Object.entries(runSettings).map(([name, { schema }]) => {
+    const value = flags[name] ?? environment[variableName(name)]
+    const parsed = schema.safeParse(value)
+    if (!parsed.success) {
+      const said = value === undefined ? 'is missing' : `is “${value}”`
+      const why = parsed.error.issues[0]?.message ?? 'not usable'
+      problems.push(`${flagName(name)} (or ${variableName(name)}) ${said}: ${why}`)
+    }
+    return [name, parsed.data]
+  })
+  const config = Object.fromEntries(entries) as RunConfig
+  if (problems.length === 0) problems.push(...inconsistencies(config))
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}
+
+function inconsistencies(config: RunConfig): string[] {
+  const problems: string[] = []
+  if (config.renewDeadlineSeconds >= config.leaseDurationSeconds) {
+    problems.push(
+      `--renew-deadline-seconds is ${config.renewDeadlineSeconds}: make it less than --lease-duration-seconds (${config.leaseDurationSeconds})`,
+    )
+  }
+  if (config.retryPeriodSeconds >= config.renewDeadlineSeconds) {
+    problems.push(
+      `--retry-period-seconds is ${config.retryPeriodSeconds}: make it less than --renew-deadline-seconds (${config.renewDeadlineSeconds})`,
+    )
+  }
+  if ((config.registryCertFile === undefined) !== (config.registryKeyFile === undefined)) {
+    problems.push('--registry-cert-file and --registry-key-file go together: set both or neither')
+  }
+  return problems
+}

@@ -1,0 +1,86 @@
+// Everything that is judgement about one RTCNode. No I/O, no clock, no chance: a snapshot goes in, the next step comes out.
+
+import type { Instant } from '../ambient/clock.ts'
+import { fromTimestamp } from '../ambient/clock.ts'
+import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
+import { conditionOf } from './conditions.ts'
+import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
+import type { AgentSettings } from './pod.ts'
+import { type Health, healthOf, intentAct } from './running.ts'
+import { FINALIZER, startSteps, takeFinalizer } from './start.ts'
+import { nextStatus } from './status.ts'
+import { terminationSteps } from './terminate.ts'
+
+/** What one RTCNode needs next, given all that is known about it at `now`. Total: every input has an answer. */
+export function decide(node: RTCNode, seen: Observed, now: Instant, settings: AgentSettings): Decision {
+  const at: Situation = { node, seen, now }
+  if (node.metadata.deletionTimestamp !== undefined) return terminating(at)
+  return node.status?.phase === 'Running' ? running(at) : pending(at, settings)
+}
+
+function pending(at: Situation, settings: AgentSettings): Decision {
+  const waiting = firstNotDone(startSteps(settings), at)
+  if (waiting === undefined) return running(at)
+  const status = nextStatus(at, { phase: 'Pending', ready: 'False', ...waiting })
+  return tooNewToTell(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
+}
+
+function running(at: Situation): Decision {
+  const health = healthOf(at)
+  const status = nextStatus(at, { phase: 'Running', ...health })
+  const finalizer = takeFinalizer(at)
+  const act = finalizer === 'done' ? actOf(at, health) : finalizer.act
+  return settle(
+    at,
+    { ...health, ...(act === undefined ? {} : { act }), lookAgainMs: health.lookAgainMs ?? LOAD_LOOK_MS },
+    status,
+  )
+}
+
+const actOf = (at: Situation, health: Health): Waiting['act'] =>
+  health.giveUp === undefined ? intentAct(at) : { do: 'delete-node', because: health.giveUp }
+
+function terminating(at: Situation): Decision {
+  // Without our finalizer the object is others' to hold; what it owned, the garbage collector deletes and preStop drains.
+  if (at.node.metadata.finalizers?.includes(FINALIZER) !== true) {
+    return { status: at.node.status ?? { phase: 'Pending' }, because: 'CleaningUp' }
+  }
+  const waiting = firstNotDone(terminationSteps, at)
+  if (waiting === undefined) throw new Error('the last step of a termination always speaks')
+  const status = nextStatus(at, { phase: 'Terminating', ready: 'False', ...waiting })
+  // The deadline must be on record before any side effect of the drain.
+  return waiting.drain === undefined ? settle(at, waiting, status) : { status, because: waiting.because }
+}
+
+/** An RTCNode that the operator gives up tells why before it is deleted: the reason must be on record first. */
+function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decision {
+  const { act, because, lookAgainMs } = waiting
+  const onRecord = conditionOf(at.node.status?.conditions, 'Ready')?.reason === because
+  const held = act?.do === 'delete-node' && !onRecord
+  return {
+    status,
+    because,
+    ...(act === undefined || held ? {} : { act }),
+    ...(lookAgainMs === undefined ? {} : { lookAgainMs }),
+  }
+}
+
+/** A load that changed is written at most this often; between two writes a Running node is looked at this often. */
+export const LOAD_LOOK_MS = 30_000
+
+/** A start that goes well within this time costs no write of its own: a new object already reads as Pending. */
+const QUIET_START_MS = 2_000
+const quietReasons = new Set<string>(['Pending', 'PodCreated', 'PodStarting', 'AwaitingRegistration'])
+
+function tooNewToTell({ node, now }: Situation, { because }: Waiting): boolean {
+  const createdAt = fromTimestamp(node.metadata.creationTimestamp)
+  const silentSoFar = node.status?.conditions === undefined
+  return silentSoFar && quietReasons.has(because) && createdAt !== undefined && now - createdAt < QUIET_START_MS
+}
+
+const withoutStatus = ({ node }: Situation, { because, act }: Waiting): Decision => ({
+  status: node.status ?? { phase: 'Pending' },
+  because,
+  ...(act === undefined ? {} : { act }),
+  lookAgainMs: QUIET_START_MS,
+})

@@ -1,0 +1,84 @@
+// What passes between the judgement (decide.ts and the step lists) and the shell (controller.ts): a snapshot goes in, a
+// decision comes out as data. Nothing here reads a clock or the network.
+import type { Instant } from '../ambient/clock.ts'
+import type { Host, Pod } from '../api/core.ts'
+import type { Intent } from '../api/intent.ts'
+import type { Condition, Uid } from '../api/meta.ts'
+import type { NodeReason } from '../api/reasons.ts'
+import type { ConditionType, DrainStatus, RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
+import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import type { KnownIntent, Registration } from '../registry/registration.ts'
+import type { PodManifest } from './pod.ts'
+
+/** All that is known about one RTCNode, from caches; taken at one moment. */
+export interface Observed {
+  readonly nodeClass: RTCNodeClass | undefined
+  /** The pod with the node's name in its namespace, whoever owns it. */
+  readonly pod: Pod | undefined
+  /** The host the pod is bound to. */
+  readonly host: Host | undefined
+  readonly registration: Registration
+  readonly intent: KnownIntent
+  /** Many keys vanished at once: that says something about etcd, nothing about this node. */
+  readonly registryFrozen: boolean
+  /** The API server's last word against our pod, while we wait before asking again. */
+  readonly refusal: Refusal | undefined
+}
+
+export interface Refusal {
+  readonly reason: Extract<NodeReason, 'PodRefused' | 'PodNameTaken'>
+  readonly message: string
+  readonly retryInMs: number
+}
+
+/** The one outside write of a step. */
+export type Act =
+  | { readonly do: 'add-finalizer' }
+  | { readonly do: 'create-pod'; readonly pod: PodManifest }
+  | { readonly do: 'annotate-pod'; readonly uid: Uid; readonly annotations: Readonly<Record<string, string>> }
+  | { readonly do: 'write-intent'; readonly intent: Intent }
+  | { readonly do: 'delete-pod'; readonly uid: Uid; readonly gracePeriodSeconds: number }
+  | { readonly do: 'delete-intent' }
+  | { readonly do: 'delete-node'; readonly because: GiveUpReason }
+  | { readonly do: 'release-finalizer' }
+
+/** Why the operator itself deletes an RTCNode. */
+export type GiveUpReason = Extract<NodeReason, 'StartupTimeout' | 'HealthTimeout' | 'PodLost'>
+
+export interface Decision {
+  /** The whole next status. It is written when there is nothing to do, and only if it differs. */
+  readonly status: RTCNodeStatus
+  readonly act?: Act
+  /** When time alone could change the answer. */
+  readonly lookAgainMs?: number
+  readonly because: NodeReason
+}
+
+/** One step of a start or a drain: done, or what it waits for and what it does about it. The first that is not done speaks. */
+export type Step = (at: Situation) => 'done' | Waiting
+
+export interface Situation {
+  readonly node: RTCNode
+  readonly seen: Observed
+  readonly now: Instant
+}
+
+export interface Waiting {
+  readonly because: NodeReason
+  readonly message: string
+  readonly act?: Act
+  readonly lookAgainMs?: number
+  /** Set by the step that begins a drain, and by steps that are given up. */
+  readonly drain?: DrainStatus
+}
+
+/** What a condition shall say; `conditions.ts` adds times and generation. */
+export type Finding = Pick<Condition, 'status' | 'message'> & { readonly type: ConditionType; readonly reason: string }
+
+export function firstNotDone(steps: readonly Step[], at: Situation): Waiting | undefined {
+  for (const step of steps) {
+    const result = step(at)
+    if (result !== 'done') return result
+  }
+  return undefined
+}

@@ -1,0 +1,94 @@
+// What a Pod tells about itself, read in one place: ready, stopped for sure, or in trouble while starting.
+import { fromTimestamp, type Instant } from '../ambient/clock.ts'
+import type { ContainerStatus, Host, Pod, PodCondition } from '../api/core.ts'
+import type { NodeReason } from '../api/reasons.ts'
+import type { RTCNode } from '../api/rtcnode.ts'
+
+export const podCondition = (pod: Pod, type: string): PodCondition | undefined =>
+  pod.status?.conditions?.find(condition => condition.type === type)
+
+/** Whether this pod was made for this life of the node; a pod of the same name may belong to somebody else. */
+export const isPodOf = (pod: Pod, node: RTCNode): boolean =>
+  pod.metadata.ownerReferences?.some(owner => owner.controller === true && owner.uid === node.metadata.uid) === true
+
+export const isReady = (pod: Pod): boolean =>
+  podCondition(pod, 'Ready')?.status === 'True' && pod.metadata.deletionTimestamp === undefined
+
+/** Since when the pod is not ready, as its host says; undefined while it is ready or has not said. */
+export function notReadySince(pod: Pod): Instant | undefined {
+  const ready = podCondition(pod, 'Ready')
+  return ready === undefined || ready.status === 'True' ? undefined : fromTimestamp(ready.lastTransitionTime)
+}
+
+/**
+ * Whether the SFU process surely is not running, by the word of its host: the pod ended, or its container never ran or is
+ * down. A pod on a host that stopped talking says nothing of the kind: its last word stands, and media may flow.
+ */
+export function sfuStopped(pod: Pod, sfuContainer: string): boolean {
+  const phase = pod.status?.phase
+  if (phase === 'Failed' || phase === 'Succeeded') return true
+  if (pod.spec.nodeName === undefined) return true
+  const status = pod.status?.containerStatuses?.find(({ name }) => name === sfuContainer)
+  return status?.state !== undefined && status.state.running === undefined
+}
+
+export interface StartTrouble {
+  readonly because: NodeReason
+  readonly message: string
+}
+
+const imageTroubles = new Set([
+  'ErrImagePull',
+  'ImagePullBackOff',
+  'InvalidImageName',
+  'ErrImageNeverPull',
+  'ImageInspectError',
+])
+const crashTroubles = new Set([
+  'CrashLoopBackOff',
+  'RunContainerError',
+  'CreateContainerError',
+  'CreateContainerConfigError',
+  'StartError',
+])
+
+/** How far a pod that is not ready yet has come, and what is wrong with it, in its host's or scheduler's own words. */
+export function startingState(pod: Pod): StartTrouble {
+  const scheduled = podCondition(pod, 'PodScheduled')
+  if (pod.spec.nodeName === undefined) {
+    return scheduled?.reason === 'Unschedulable'
+      ? { because: 'Unschedulable', message: scheduled.message ?? 'no host can take the pod' }
+      : { because: 'PodCreated', message: 'the pod waits for the scheduler' }
+  }
+  if (pod.status?.phase === 'Failed') {
+    return {
+      because: 'ContainerCrashing',
+      message: `the pod failed: ${pod.status.message ?? pod.status.reason ?? 'its containers ended'}`,
+    }
+  }
+  const all = [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]
+  return all.map(containerTrouble).find(trouble => trouble !== undefined) ?? starting(pod)
+}
+
+function containerTrouble(status: ContainerStatus): StartTrouble | undefined {
+  const { waiting, terminated } = status.state ?? {}
+  const reason = waiting?.reason ?? ''
+  const detail = waiting?.message ?? reason
+  if (imageTroubles.has(reason)) return { because: 'ImagePullFailed', message: `container ${status.name}: ${detail}` }
+  if (crashTroubles.has(reason)) return { because: 'ContainerCrashing', message: `container ${status.name}: ${detail}` }
+  if (terminated !== undefined && terminated.exitCode !== 0) {
+    return {
+      because: 'ContainerCrashing',
+      message: `container ${status.name} ended with exit code ${terminated.exitCode ?? 'unknown'}`,
+    }
+  }
+  return undefined
+}
+
+const starting = (pod: Pod): StartTrouble => ({
+  because: 'PodStarting',
+  message: `containers are starting on host ${pod.spec.nodeName ?? ''}`,
+})
+
+export const hostAddress = (host: Host | undefined, type: 'ExternalIP' | 'InternalIP'): string | undefined =>
+  host?.status?.addresses?.find(address => address.type === type)?.address

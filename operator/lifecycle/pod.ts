@@ -1,0 +1,230 @@
+// Class → Pod. The admin's template, plus what makes it a node: the agent sidecar, the start-up configuration, and a
+// preStop that lets people finish when the pod is deleted behind the operator's back. Pure.
+import type { Container } from '../api/core.ts'
+import type { OwnerReference } from '../api/meta.ts'
+import { DEFAULT_DRAIN_SECONDS, type RTCNode } from '../api/rtcnode.ts'
+import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+
+/** What the operator itself is configured with and hands on to every agent. */
+export interface AgentSettings {
+  /** etcd as the pods reach it. */
+  readonly registryEndpoints: readonly string[]
+  readonly registryPrefix: string
+}
+
+export interface PodManifest {
+  readonly apiVersion: 'v1'
+  readonly kind: 'Pod'
+  readonly metadata: {
+    readonly name: string
+    readonly namespace: string
+    readonly labels: Readonly<Record<string, string>>
+    readonly annotations: Readonly<Record<string, string>>
+    readonly ownerReferences: readonly OwnerReference[]
+  }
+  readonly spec: Readonly<Record<string, unknown>>
+}
+
+export const labels = {
+  node: 'rtcnode.io/node',
+  class: 'rtcnode.io/class',
+  managedBy: 'app.kubernetes.io/managed-by',
+} as const
+
+export const annotations = {
+  /** The address clients use, when only the host can tell it; the agent waits for it, and the SFU for the agent. */
+  address: 'rtcnode.io/address',
+  /** How long people may stay, as it was promised when the pod was made: the class may be gone by the time it matters. */
+  drainSeconds: 'rtcnode.io/drain-deadline-seconds',
+} as const
+
+/** Time between the end of a drain and the kubelet's SIGKILL, for whatever is late. */
+const KILL_MARGIN_SECONDS = 30
+
+export const drainSecondsOf = (node: RTCNode, nodeClass: RTCNodeClass | undefined): number =>
+  node.spec.drain?.deadlineSeconds ?? nodeClass?.spec.drain.deadlineSeconds ?? DEFAULT_DRAIN_SECONDS
+
+/** How long the kubelet waits for preStop: long enough that a deleted pod can empty by the rules of its node. */
+export const graceSecondsOf = (node: RTCNode, nodeClass: RTCNodeClass): number =>
+  drainSecondsOf(node, nodeClass) + nodeClass.spec.drain.evictGraceSeconds + KILL_MARGIN_SECONDS
+
+/** What is wrong with a class's template that the API server cannot know; undefined when nothing is. */
+export function templateProblem({ spec }: RTCNodeClass): string | undefined {
+  const containers = containersOf(spec.podTemplate.spec['containers'])
+  const sfu = containers.find(({ name }) => name === spec.sfuContainer)
+  if (sfu === undefined) {
+    const names = containers.map(({ name }) => name).join(', ') || 'none'
+    return `spec.podTemplate.spec.containers has no container named “${spec.sfuContainer}” (it has: ${names}); name the SFU's container so, or set spec.sfuContainer`
+  }
+  const lifecycle = sfu['lifecycle'] as { preStop?: unknown } | undefined
+  if (lifecycle?.preStop !== undefined) {
+    return `spec.podTemplate.spec.containers[${sfu.name}].lifecycle.preStop is set; remove it, the operator puts the drain there`
+  }
+  return undefined
+}
+
+/** The pod of one life of a node. Same name as the node, so a second create is refused by the API server. */
+export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSettings): PodManifest {
+  const { podTemplate, network, sfuContainer } = nodeClass.spec
+  const template = podTemplate.spec
+  const graceSeconds = graceSecondsOf(node, nodeClass)
+  const environment = startUpEnvironment(node, nodeClass, settings)
+  const withEnvironment = (container: Container): Container => ({
+    ...container,
+    env: [...environment, ...listOf(container['env'])],
+  })
+  const hostNetwork = network.mode === 'HostNetwork'
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name: node.metadata.name,
+      namespace: node.metadata.namespace ?? 'default',
+      labels: {
+        ...podTemplate.metadata?.labels,
+        [labels.node]: node.metadata.name,
+        [labels.class]: nodeClass.metadata.name,
+        [labels.managedBy]: 'rtcnode-operator',
+      },
+      annotations: {
+        ...podTemplate.metadata?.annotations,
+        [annotations.drainSeconds]: String(drainSecondsOf(node, nodeClass)),
+      },
+      ownerReferences: [
+        {
+          apiVersion: node.apiVersion,
+          kind: node.kind,
+          name: node.metadata.name,
+          uid: node.metadata.uid,
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    },
+    spec: {
+      automountServiceAccountToken: false,
+      ...(hostNetwork ? { dnsPolicy: 'ClusterFirstWithHostNet' } : {}),
+      ...template,
+      ...(hostNetwork ? { hostNetwork: true } : {}),
+      terminationGracePeriodSeconds: graceSeconds,
+      tolerations: [...listOf(template['tolerations']), ...outlivesControlPlane],
+      initContainers: [
+        agentContainer(nodeClass, environment, graceSeconds),
+        ...containersOf(template['initContainers']).map(withEnvironment),
+      ],
+      containers: containersOf(template['containers']).map(container =>
+        container.name === sfuContainer ? sfu(withEnvironment(container), node, nodeClass) : withEnvironment(container),
+      ),
+    },
+  }
+}
+
+/** Media goes on while a host does not reach the control plane; giving such a node up is decided with the registry's word. */
+const outlivesControlPlane = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map(key => ({
+  key,
+  operator: 'Exists',
+  effect: 'NoExecute',
+}))
+
+function sfu(container: Container, node: RTCNode, { spec }: RTCNodeClass): Container {
+  const declared = listOf(container['ports'])
+  const fromClass = spec.network.ports.map(({ name, port, protocol }) => ({
+    name,
+    containerPort: port,
+    protocol,
+    ...(spec.network.mode === 'HostNetwork' ? { hostPort: port } : {}),
+  }))
+  return {
+    ...container,
+    ports: declared.length > 0 ? declared : fromClass,
+    lifecycle: {
+      ...(container['lifecycle'] as object | undefined),
+      preStop: { httpGet: { path: `/pre-stop/${node.metadata.uid}`, port: spec.agent.port } },
+    },
+  }
+}
+
+/** A native sidecar: it starts before the SFU, outlives it, and the SFU waits until it knows the address. */
+function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], graceSeconds: number): Container {
+  const { agent, adapter, sfuContainer } = spec
+  const literal = (name: string, value: string | number): object => ({ name, value: String(value) })
+  return {
+    name: 'rtcnode-agent',
+    image: agent.image,
+    ...(agent.imagePullPolicy === undefined ? {} : { imagePullPolicy: agent.imagePullPolicy }),
+    args: ['agent'],
+    restartPolicy: 'Always',
+    ports: [{ name: 'rtcnode-agent', containerPort: agent.port, protocol: 'TCP' }],
+    env: [
+      ...environment,
+      literal('RTCNODE_ADAPTER', adapter),
+      literal('RTCNODE_SFU_URL', agent.sfuUrl),
+      literal('RTCNODE_SFU_METRICS_URL', agent.metricsUrl),
+      literal('RTCNODE_HEARTBEAT_SECONDS', agent.heartbeatSeconds),
+      literal('RTCNODE_LEASE_TTL_SECONDS', agent.leaseTTLSeconds),
+      literal('RTCNODE_AGENT_PORT', agent.port),
+      literal('RTCNODE_GRACE_SECONDS', graceSeconds),
+      {
+        name: 'RTCNODE_SFU_CPU_MILLICORES',
+        valueFrom: { resourceFieldRef: { containerName: sfuContainer, resource: 'limits.cpu', divisor: '1m' } },
+      },
+      ...(agent.env ?? []),
+    ],
+    startupProbe: { httpGet: { path: '/started', port: agent.port }, periodSeconds: 1, failureThreshold: 300 },
+    resources: agent.resources ?? { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '160Mi' } },
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      runAsUser: 65_532,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+  }
+}
+
+/** What an SFU and its agent need to know at start, in every container. */
+function startUpEnvironment(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSettings): object[] {
+  const literal = (name: string, value: string): object => ({ name, value })
+  const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } })
+  return [
+    literal('RTCNODE_NAME', node.metadata.name),
+    literal('RTCNODE_NAMESPACE', node.metadata.namespace ?? 'default'),
+    literal('RTCNODE_UID', node.metadata.uid),
+    node.spec.region === undefined
+      ? field('RTCNODE_REGION', "metadata.labels['topology.kubernetes.io/region']")
+      : literal('RTCNODE_REGION', node.spec.region),
+    addressVariable(nodeClass, literal, field),
+    literal('RTCNODE_REGISTRY_ENDPOINTS', settings.registryEndpoints.join(',')),
+    literal('RTCNODE_REGISTRY_PREFIX', settings.registryPrefix),
+    field('POD_UID', 'metadata.uid'),
+    field('POD_IP', 'status.podIP'),
+    field('HOST_IP', 'status.hostIP'),
+    field('NODE_NAME', 'spec.nodeName'),
+  ]
+}
+
+function addressVariable(
+  nodeClass: RTCNodeClass,
+  literal: (name: string, value: string) => object,
+  field: (name: string, path: string) => object,
+): object {
+  switch (addressSourceOf(nodeClass)) {
+    case 'Fixed':
+      return literal('RTCNODE_ADDRESS', nodeClass.spec.network.fixedAddress ?? '')
+    case 'PodIP':
+      return field('RTCNODE_ADDRESS', 'status.podIP')
+    case 'HostIP':
+      return field('RTCNODE_ADDRESS', 'status.hostIP')
+    case 'ExternalIP':
+      return field('RTCNODE_ADDRESS', `metadata.annotations['${annotations.address}']`)
+  }
+}
+
+export const addressSourceOf = ({
+  spec,
+}: RTCNodeClass): NonNullable<RTCNodeClass['spec']['network']['addressSource']> =>
+  spec.network.addressSource ?? (spec.network.mode === 'HostNetwork' ? 'HostIP' : 'PodIP')
+
+const listOf = (value: unknown): readonly object[] => (Array.isArray(value) ? (value as object[]) : [])
+const containersOf = (value: unknown): readonly Container[] => listOf(value) as readonly Container[]

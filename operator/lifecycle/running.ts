@@ -1,0 +1,124 @@
+// A Running node: is it well, and what should its agent do. Two witnesses are needed to give a node up: the registry must
+// miss it and its host must call it unwell. Either alone changes a condition and nothing else.
+import { fromTimestamp, instant, toTimestamp } from '../ambient/clock.ts'
+import type { Pod } from '../api/core.ts'
+import type { Intent } from '../api/intent.ts'
+import type { NodeReason } from '../api/reasons.ts'
+import type { Act, GiveUpReason, Situation } from './decision.ts'
+import { isReady, notReadySince, podCondition } from './pod-view.ts'
+import { isRegistered, missingForMs, missingHeartbeat, ownIntent, ownPod } from './seen.ts'
+
+export interface Health {
+  readonly ready: 'True' | 'False' | 'Unknown'
+  readonly because: NodeReason
+  readonly message: string
+  readonly giveUp?: GiveUpReason
+  readonly lookAgainMs?: number
+}
+
+/** Total over what the two witnesses can say. */
+export function healthOf(at: Situation): Health {
+  const pod = ownPod(at)
+  if (pod === undefined) {
+    return { ready: 'False', because: 'PodLost', message: 'the pod of this node is gone', giveUp: 'PodLost' }
+  }
+  if (pod.metadata.deletionTimestamp !== undefined) {
+    return {
+      ready: 'False',
+      because: 'PodDeleted',
+      message: `the pod was deleted, not the RTCNode; people may finish until ${pod.metadata.deletionTimestamp}`,
+    }
+  }
+  if (isRegistered(at)) return isReady(pod) ? serving(at) : podNotReady(pod)
+  if (isReady(pod)) {
+    return {
+      ready: 'Unknown',
+      because: 'TelemetryLost',
+      message: `${missingHeartbeat(at)}; the pod is ready, nothing is done to it`,
+    }
+  }
+  return unhealthy(at, pod)
+}
+
+const serving = ({ node }: Situation): Health =>
+  node.spec.cordoned
+    ? { ready: 'True', because: 'Cordoned', message: 'takes no new rooms, because spec.cordoned is true' }
+    : { ready: 'True', because: 'Serving', message: 'takes new rooms' }
+
+const podNotReady = (pod: Pod): Health => ({
+  ready: 'False',
+  because: 'PodNotReady',
+  message: `the agent reports, but the pod is not ready: ${podCondition(pod, 'Ready')?.message ?? 'no reason given'}`,
+})
+
+function unhealthy(at: Situation, pod: Pod): Health {
+  const { nodeClass, registryFrozen } = at.seen
+  const message = `${missingHeartbeat(at)}, and the pod is not ready: ${podCondition(pod, 'Ready')?.message ?? 'no reason given'}`
+  const missingMs = missingForMs(at)
+  const since = notReadySince(pod)
+  const base = { ready: 'False', because: 'Unhealthy' } as const
+  // Without the class nobody said how long to wait; without a clear word of both witnesses nothing is concluded.
+  if (nodeClass === undefined || missingMs === undefined || since === undefined) return { ...base, message }
+  if (registryFrozen) {
+    return {
+      ...base,
+      message: `${message}; kept, because many registrations vanished at once, which points at the registry`,
+    }
+  }
+  const limitMs = nodeClass.spec.health.unhealthyAfterSeconds * 1_000
+  const bothForMs = Math.min(missingMs, at.now - since)
+  if (bothForMs < limitMs) return { ...base, message, lookAgainMs: limitMs - bothForMs }
+  return {
+    ready: 'False',
+    because: 'HealthTimeout',
+    message: `${message}; for ${limitMs / 1_000} s`,
+    giveUp: 'HealthTimeout',
+  }
+}
+
+/** Told to people before the kubelet kills what is left. */
+const EVICT_BEFORE_KILL_MS = 20_000
+
+/**
+ * What the agent of a node that is not Terminating should do. Its deadline after a deletion of the pod is the kubelet's,
+ * which the agent cannot see: the API server wrote it into the pod.
+ */
+export function intentWanted(at: Situation, pod: Pod): Intent {
+  const podUID = pod.metadata.uid
+  const killAt = fromTimestamp(pod.metadata.deletionTimestamp)
+  if (killAt !== undefined) {
+    const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1_000
+    const deadline = instant(killAt - Math.min(EVICT_BEFORE_KILL_MS, graceMs / 3))
+    return {
+      podUID,
+      admission: 'closed',
+      weight: 0,
+      drain: { reason: 'PodDeleted', deadline: toTimestamp(deadline), stage: at.now >= deadline ? 'evict' : 'wait' },
+    }
+  }
+  return at.node.spec.cordoned ? { podUID, admission: 'closed', weight: 0 } : { podUID, admission: 'open', weight: 1 }
+}
+
+/** No intent means open, so a node that is to be open and was never told anything costs no write. */
+export function intentAct(at: Situation): Act | undefined {
+  const pod = ownPod(at)
+  if (pod === undefined || at.seen.intent.state === 'unknown') return undefined
+  const wanted = intentWanted(at, pod)
+  const current = ownIntent(at)?.intent
+  if (current === undefined) {
+    return wanted.admission === 'open' ? undefined : { do: 'write-intent', intent: wanted }
+  }
+  return sameIntent(current, wanted) ? undefined : { do: 'write-intent', intent: wanted }
+}
+
+/** A drain that has come to `evict` is never called back to `wait`. */
+export function sameIntent(a: Intent, b: Intent): boolean {
+  return (
+    a.admission === b.admission &&
+    a.weight === b.weight &&
+    a.joinsPerSecond === b.joinsPerSecond &&
+    a.drain?.stage === b.drain?.stage &&
+    a.drain?.reason === b.drain?.reason &&
+    a.drain?.deadline === b.drain?.deadline
+  )
+}

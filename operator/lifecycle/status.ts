@@ -1,0 +1,159 @@
+// The status of an RTCNode, from what was seen and judged. Pure; whether it is worth a write, `sameStatus` says.
+import { isDeepStrictEqual } from 'node:util'
+import { fromTimestamp, toTimestamp } from '../ambient/clock.ts'
+import type { NodeReason } from '../api/reasons.ts'
+import { type DrainStatus, type LoadStatus, type Phase, phases, type RTCNodeStatus } from '../api/rtcnode.ts'
+import { conditionOf, withFindings } from './conditions.ts'
+import type { Finding, Situation } from './decision.ts'
+import { addressSourceOf } from './pod.ts'
+import { hostAddress } from './pod-view.ts'
+import { isRegistered, missingHeartbeat, ownHeartbeat, ownPod } from './seen.ts'
+
+export interface Verdict {
+  readonly phase: Phase
+  readonly ready: 'True' | 'False' | 'Unknown'
+  readonly because: NodeReason
+  readonly message: string
+  readonly drain?: DrainStatus
+}
+
+export function nextStatus(at: Situation, verdict: Verdict): RTCNodeStatus {
+  const { node, now } = at
+  const previous = node.status
+  const pod = ownPod(at)
+  const phase = forward(previous?.phase, verdict.phase)
+  return compact({
+    phase,
+    observedGeneration: node.metadata.generation,
+    podName: pod?.metadata.name ?? previous?.podName,
+    podUID: pod?.metadata.uid ?? previous?.podUID,
+    nodeName: pod?.spec.nodeName ?? previous?.nodeName,
+    address: addressOf(at) ?? previous?.address,
+    region: node.spec.region ?? at.seen.host?.metadata.labels?.['topology.kubernetes.io/region'] ?? previous?.region,
+    ports: previous?.ports ?? at.seen.nodeClass?.spec.network.ports,
+    load: loadOf(at) ?? previous?.load,
+    drain: drainOf(at, verdict),
+    conditions: withFindings(previous?.conditions, findings(at, verdict, phase), node.metadata.generation, now),
+  })
+}
+
+/** Phases only move forward, whatever was seen. */
+const forward = (from: Phase | undefined, to: Phase): Phase =>
+  from !== undefined && phases.indexOf(from) > phases.indexOf(to) ? from : to
+
+function addressOf(at: Situation): string | undefined {
+  const { nodeClass, host } = at.seen
+  const told = ownHeartbeat(at)?.address
+  if (told !== undefined && told !== '') return told
+  if (nodeClass === undefined) return undefined
+  const status = ownPod(at)?.status
+  switch (addressSourceOf(nodeClass)) {
+    case 'Fixed':
+      return nodeClass.spec.network.fixedAddress
+    case 'PodIP':
+      return status?.podIP
+    case 'HostIP':
+      return status?.hostIP
+    case 'ExternalIP':
+      return hostAddress(host, 'ExternalIP')
+  }
+}
+
+function findings(at: Situation, { ready, because, message }: Verdict, phase: Phase): Finding[] {
+  const pod = ownPod(at)
+  const scheduled = pod?.spec.nodeName !== undefined
+  const heartbeat = ownHeartbeat(at)
+  const lost = phase === 'Running' && !isRegistered(at)
+  return [
+    { type: 'Ready', status: ready, reason: because, message },
+    scheduled
+      ? { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: `on host ${pod.spec.nodeName ?? ''}` }
+      : {
+          type: 'Scheduled',
+          status: 'False',
+          reason: pod === undefined ? 'NoPod' : 'WaitingForHost',
+          message: 'no host yet',
+        },
+    registered(at),
+    {
+      type: 'AdmissionOpen',
+      status:
+        heartbeat === undefined ? 'Unknown' : heartbeat.state === 'serving' && phase === 'Running' ? 'True' : 'False',
+      reason: heartbeat === undefined ? 'NoHeartbeat' : heartbeat.state === 'serving' ? 'Serving' : 'Closed',
+      message: heartbeat === undefined ? missingHeartbeat(at) : `the agent says: ${heartbeat.state}`,
+    },
+    lost
+      ? { type: 'TelemetryLost', status: 'True', reason: 'HeartbeatMissing', message: missingHeartbeat(at) }
+      : { type: 'TelemetryLost', status: 'False', reason: 'HeartbeatSeen', message: 'nothing is missing' },
+    ...drained(phase, because),
+  ]
+}
+
+function registered(at: Situation): Finding {
+  if (isRegistered(at))
+    return { type: 'Registered', status: 'True', reason: 'Registered', message: 'a heartbeat of this pod is fresh' }
+  const before = conditionOf(at.node.status?.conditions, 'Registered')
+  const never = before === undefined || before.reason === 'AwaitingRegistration'
+  return {
+    type: 'Registered',
+    status: at.seen.registration.state === 'unknown' ? 'Unknown' : 'False',
+    reason: never ? 'AwaitingRegistration' : 'HeartbeatMissing',
+    message: missingHeartbeat(at),
+  }
+}
+
+const emptyAndBeyond = new Set<NodeReason>(['Deregistering', 'DeletingPod', 'CleaningUp'])
+
+function drained(phase: Phase, because: NodeReason): Finding[] {
+  if (phase !== 'Terminating') return []
+  return emptyAndBeyond.has(because)
+    ? [{ type: 'Drained', status: 'True', reason: 'Empty', message: 'nobody is left' }]
+    : [{ type: 'Drained', status: 'False', reason: because, message: 'people may still be connected' }]
+}
+
+/** Only a change that somebody would act on, and at most one write in 30 s: live load belongs to the registry. */
+function loadOf(at: Situation): LoadStatus | undefined {
+  const heartbeat = ownHeartbeat(at)
+  if (heartbeat === undefined) return undefined
+  const previous = at.node.status?.load
+  const writtenAt = fromTimestamp(previous?.observedAt)
+  if (previous !== undefined && writtenAt !== undefined) {
+    const material =
+      differs(previous.sessions, heartbeat.sessions) ||
+      differs(previous.streams, heartbeat.streams) ||
+      differs(previous.cpuPercent, heartbeat.cpu, 10)
+    if (!material || at.now - writtenAt < 30_000) return previous
+  }
+  return compact({
+    sessions: heartbeat.sessions,
+    rooms: heartbeat.rooms,
+    streams: heartbeat.streams,
+    cpuPercent: heartbeat.cpu,
+    joinLatencyP99Ms: heartbeat.joinLatencyP99Ms,
+    observedAt: toTimestamp(at.now),
+  })
+}
+
+/** A tenth, or between somebody and nobody, or by more than `slack`. */
+function differs(before: number | undefined, after: number | undefined, slack = 0): boolean {
+  if (before === undefined || after === undefined) return before !== after
+  if ((before === 0) !== (after === 0) && slack === 0) return true
+  return Math.abs(after - before) > Math.max(slack, Math.max(before, after) / 10)
+}
+
+function drainOf(at: Situation, verdict: Verdict): DrainStatus | undefined {
+  const drain = verdict.drain ?? at.node.status?.drain
+  if (drain === undefined) return undefined
+  const sessions = ownHeartbeat(at)?.sessions
+  return compact({ ...drain, sessionsRemaining: sessions ?? (emptyAndBeyond.has(verdict.because) ? 0 : undefined) })
+}
+
+export const sameStatus = (a: RTCNodeStatus | undefined, b: RTCNodeStatus): boolean =>
+  isDeepStrictEqual(plain(a), plain(b))
+
+const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
+
+/** Without the keys that are undefined: an absent field and an undefined one are the same to Kubernetes. */
+function compact<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
+}

@@ -1,0 +1,211 @@
+// A drain reads as the list of its steps; the first that is not done speaks. The deadline is the API server's deletion
+// time plus what was promised, so no clock of ours is in it; only “has it come?” looks at `now`.
+//
+// Every step is bounded by the deadline (people) or by deadline + grace (machines that do not answer), so that a deleted
+// node is gone by then even if neither SFU nor registry ever answers. What was given up is recorded in `drain.skipped`.
+import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
+import type { DrainStage, Intent } from '../api/intent.ts'
+import { drainStages } from '../api/intent.ts'
+import type { NodeReason } from '../api/reasons.ts'
+import { DEFAULT_DRAIN_SECONDS, type DrainStatus } from '../api/rtcnode.ts'
+import { conditionOf } from './conditions.ts'
+import type { Act, Situation, Step, Waiting } from './decision.ts'
+import { annotations } from './pod.ts'
+import { ownHeartbeat, ownIntent, ownPod, surelyNobody } from './seen.ts'
+
+export const terminationSteps: readonly Step[] = [
+  stampDeadline,
+  closeAdmission,
+  awaitEmptyOrDeadline,
+  moveOffTheRest,
+  removeRegistration,
+  deletePod,
+  removeIntent,
+  releaseFinalizer,
+]
+
+/** For the kubelet, once nobody is on the node. */
+const POD_GRACE_SECONDS = 30
+
+/** Used when the class is gone and cannot tell. */
+const defaultGraceSeconds = 30
+const defaultEmptySamples = 3
+
+/** Once, before any side effect; whatever the spec says later, people keep what they were promised. */
+function stampDeadline(at: Situation): 'done' | Waiting {
+  if (at.node.status?.drain !== undefined) return 'done'
+  const deletedAt = fromTimestamp(at.node.metadata.deletionTimestamp) ?? at.now
+  const deadline = instant(deletedAt + promisedSeconds(at) * 1_000)
+  return {
+    because: 'ClosingAdmission',
+    message: `people may stay until ${toTimestamp(deadline)}`,
+    drain: { reason: reasonOf(at), startedAt: toTimestamp(at.now), deadline: toTimestamp(deadline) },
+  }
+}
+
+function closeAdmission(at: Situation): 'done' | Waiting {
+  if (surelyNobody(at) || at.now >= deadlineOf(at)) return 'done'
+  const asked = ask(at, 'wait')
+  if (asked === 'done' && acknowledged(at)) return 'done'
+  return {
+    because: 'ClosingAdmission',
+    message: 'the agent has not confirmed yet that it takes no new rooms',
+    lookAgainMs: untilDeadline(at),
+    ...(asked === 'done' ? {} : asked),
+  }
+}
+
+function awaitEmptyOrDeadline(at: Situation): 'done' | Waiting {
+  if (isEmpty(at) || at.now >= deadlineOf(at)) return 'done'
+  const sessions = ownHeartbeat(at)?.sessions
+  const who = sessions === undefined ? 'it cannot be seen how many people are left' : `${sessions} still connected`
+  return {
+    because: 'WaitingForSessions',
+    message: `${who}; they may stay until ${drainOf(at).deadline}`,
+    lookAgainMs: Math.min(untilDeadline(at), DRAIN_LOOK_MS),
+  }
+}
+
+/** The deadline has come: those who are left are told to reconnect, and moved off. */
+function moveOffTheRest(at: Situation): 'done' | Waiting {
+  if (isEmpty(at)) return 'done'
+  const asked = ask(at, 'evict')
+  if (asked !== 'done' && at.now < graceEndOf(at)) {
+    return {
+      because: 'Evicting',
+      message: 'asking the agent to move off those who are left',
+      lookAgainMs: DRAIN_LOOK_MS,
+      ...asked,
+    }
+  }
+  return outOfPatience(at, 'Evicting', 'moving people off was not confirmed', 'evict')
+}
+
+function removeRegistration(at: Situation): 'done' | Waiting {
+  if (at.seen.registration.state === 'absent') return 'done'
+  // Nobody is there to leave: the lease takes the key away, or (a key without a lease) nobody ever does.
+  if (ownPod(at) === undefined && leftBehind(at))
+    return giveUp(at, 'deregister: the key has no lease and its pod is gone') ?? 'done'
+  const asked = ownPod(at) === undefined ? 'done' : ask(at, 'leave')
+  if (asked !== 'done' && at.now < graceEndOf(at)) {
+    return {
+      because: 'Deregistering',
+      message: 'asking the agent to leave the registry',
+      lookAgainMs: DRAIN_LOOK_MS,
+      ...asked,
+    }
+  }
+  return outOfPatience(at, 'Deregistering', 'the registry key is still there', 'deregister')
+}
+
+function deletePod(at: Situation): 'done' | Waiting {
+  const pod = ownPod(at)
+  if (pod === undefined) return 'done'
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, uid } = pod.metadata
+  const waiting = { because: 'DeletingPod', message: 'the pod is being deleted' } as const
+  // A pod that somebody deleted with a long grace need not sit it out: nobody is there any more.
+  if (deletionTimestamp !== undefined && deletionGracePeriodSeconds <= POD_GRACE_SECONDS) return waiting
+  return { ...waiting, act: { do: 'delete-pod', uid, gracePeriodSeconds: POD_GRACE_SECONDS } }
+}
+
+function removeIntent(at: Situation): 'done' | Waiting {
+  const { intent } = at.seen
+  if (intent.state === 'absent') return 'done'
+  if (intent.state === 'unknown') return outOfPatience(at, 'CleaningUp', 'the registry cannot be read', 'remove-intent')
+  return { because: 'CleaningUp', message: 'removing the intent', act: { do: 'delete-intent' } }
+}
+
+function releaseFinalizer(_at: Situation): Waiting {
+  return { because: 'CleaningUp', message: 'nothing is left', act: { do: 'release-finalizer' } }
+}
+
+// --- what the steps ask -------------------------------------------------------------------------------------------
+
+/** How often sessionsRemaining is refreshed while people leave, and how often a silent agent is looked at. */
+const DRAIN_LOOK_MS = 5_000
+
+const stageIndex = (stage: DrainStage): number => drainStages.indexOf(stage)
+
+/** The intent that brings the agent to this stage; 'done' when it has been told. Without a pod or a registry nobody can be told. */
+function ask(at: Situation, stage: DrainStage): 'done' | { act?: Act } {
+  const pod = ownPod(at)
+  if (pod === undefined) return 'done'
+  if (at.seen.intent.state === 'unknown') return {}
+  const current = ownIntent(at)?.intent.drain
+  const { deadline, reason } = drainOf(at)
+  if (current !== undefined && current.deadline === deadline && stageIndex(current.stage) >= stageIndex(stage))
+    return 'done'
+  const intent: Intent = {
+    podUID: pod.metadata.uid,
+    admission: 'closed',
+    weight: 0,
+    drain: { reason, deadline, stage },
+  }
+  return { act: { do: 'write-intent', intent } }
+}
+
+function acknowledged(at: Situation): boolean {
+  const told = ownIntent(at)
+  return told !== undefined && (ownHeartbeat(at)?.ackIntent ?? 0) >= told.revision
+}
+
+/** Empty by enough readings in a row, all taken after the agent confirmed that it takes nobody new. */
+export function isEmpty(at: Situation): boolean {
+  if (surelyNobody(at)) return true
+  const { registration, nodeClass } = at.seen
+  if (registration.state !== 'fresh' || ownHeartbeat(at) === undefined || !acknowledged(at)) return neverServed(at)
+  return registration.emptySamples >= (nodeClass?.spec.drain.emptySamples ?? defaultEmptySamples)
+}
+
+/** Nobody was ever sent to a node that never registered; a key may be late by one lease, hence the wait. */
+function neverServed({ node, seen }: Situation): boolean {
+  const registered = conditionOf(node.status?.conditions, 'Registered')
+  const never = registered === undefined || registered.reason === 'AwaitingRegistration'
+  return never && seen.registration.state === 'absent' && seen.registration.forMs >= 10_000
+}
+
+function leftBehind({ seen }: Situation): boolean {
+  return 'forMs' in seen.registration && seen.registration.forMs >= 30_000
+}
+
+function outOfPatience(at: Situation, because: NodeReason, what: string, step: string): 'done' | Waiting {
+  const leftMs = graceEndOf(at) - at.now
+  if (leftMs > 0) return { because, message: what, lookAgainMs: Math.min(leftMs, DRAIN_LOOK_MS) }
+  return giveUp(at, step) ?? 'done'
+}
+
+/** Records a step that is given up, before going on; undefined once it is on record. */
+function giveUp(at: Situation, step: string): Waiting | undefined {
+  const drain = drainOf(at)
+  if (drain.skipped?.includes(step)) return undefined
+  return {
+    because: 'CleaningUp',
+    message: `gave up after deadline and grace: ${step}`,
+    drain: { ...drain, skipped: [...(drain.skipped ?? []), step] },
+  }
+}
+
+function reasonOf({ node }: Situation): NodeReason {
+  const ready = conditionOf(node.status?.conditions, 'Ready')?.reason
+  return ready === 'StartupTimeout' || ready === 'HealthTimeout' || ready === 'PodLost' ? ready : 'Deleted'
+}
+
+/** What people were promised: by the node, else when its pod was made, else by the class as it is now. */
+function promisedSeconds({ node, seen }: Situation): number {
+  const atCreation = Number(seen.pod?.metadata.annotations?.[annotations.drainSeconds])
+  return (
+    node.spec.drain?.deadlineSeconds ??
+    (Number.isInteger(atCreation) && atCreation >= 0 ? atCreation : undefined) ??
+    seen.nodeClass?.spec.drain.deadlineSeconds ??
+    DEFAULT_DRAIN_SECONDS
+  )
+}
+
+function drainOf({ node, now }: Situation): DrainStatus {
+  return node.status?.drain ?? { reason: 'Deleted', startedAt: toTimestamp(now), deadline: toTimestamp(now) }
+}
+
+const deadlineOf = (at: Situation): Instant => fromTimestamp(drainOf(at).deadline) ?? at.now
+const untilDeadline = (at: Situation): number => Math.max(0, deadlineOf(at) - at.now)
+const graceEndOf = (at: Situation): Instant =>
+  instant(deadlineOf(at) + (at.seen.nodeClass?.spec.drain.evictGraceSeconds ?? defaultGraceSeconds) * 1_000)
