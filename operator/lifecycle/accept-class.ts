@@ -1,7 +1,6 @@
 // Whether an RTCNodeClass can make a pod, found out before any node suffers from it: by what the operator knows of the
 // template, and by the API server's own word on a dry run. Pure; class-controller.ts does the asking.
 import type { Instant } from '../ambient/clock.ts'
-import type { Uid } from '../api/meta.ts'
 import type { ClassReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass, RTCNodeClassStatus } from '../api/rtcnodeclass.ts'
@@ -79,7 +78,7 @@ const specimen = (nodeClass: RTCNodeClass, namespace: string): RTCNode => ({
   metadata: {
     name: `rtcnodeclass-${nodeClass.metadata.uid}`,
     namespace,
-    uid: nodeClass.metadata.uid as Uid,
+    uid: nodeClass.metadata.uid,
     resourceVersion: '0',
     creationTimestamp: nodeClass.metadata.creationTimestamp,
   },

@@ -51,14 +51,14 @@ export const graceSecondsOf = (node: RTCNode, nodeClass: RTCNodeClass): number =
 /** What is wrong with a class's template that the API server cannot know; undefined when nothing is. */
 export function templateProblem({ spec }: RTCNodeClass): string | undefined {
   const containers = containersOf(spec.podTemplate.spec['containers'])
-  const sfu = containers.find(({ name }) => name === spec.sfuContainer)
-  if (sfu === undefined) {
+  const found = containers.find(({ name }) => name === spec.sfuContainer)
+  if (found === undefined) {
     const names = containers.map(({ name }) => name).join(', ') || 'none'
     return `spec.podTemplate.spec.containers has no container named “${spec.sfuContainer}” (it has: ${names}); name the SFU's container so, or set spec.sfuContainer`
   }
-  const lifecycle = sfu['lifecycle'] as { preStop?: unknown } | undefined
+  const lifecycle = found['lifecycle'] as { preStop?: unknown } | undefined
   if (lifecycle?.preStop !== undefined) {
-    return `spec.podTemplate.spec.containers[${sfu.name}].lifecycle.preStop is set; remove it, the operator puts the drain there`
+    return `spec.podTemplate.spec.containers[${found.name}].lifecycle.preStop is set; remove it, the operator puts the drain there`
   }
   return undefined
 }
@@ -113,7 +113,9 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
         ...containersOf(template['initContainers']).map(withEnvironment),
       ],
       containers: containersOf(template['containers']).map(container =>
-        container.name === sfuContainer ? sfu(withEnvironment(container), node, nodeClass) : withEnvironment(container),
+        container.name === sfuContainer
+          ? sfuContainerOf(withEnvironment(container), node, nodeClass)
+          : withEnvironment(container),
       ),
     },
   }
@@ -126,7 +128,7 @@ const outlivesControlPlane = ['node.kubernetes.io/not-ready', 'node.kubernetes.i
   effect: 'NoExecute',
 }))
 
-function sfu(container: Container, node: RTCNode, { spec }: RTCNodeClass): Container {
+function sfuContainerOf(container: Container, node: RTCNode, { spec }: RTCNodeClass): Container {
   const declared = listOf(container['ports'])
   const fromClass = spec.network.ports.map(({ name, port, protocol }) => ({
     name,
@@ -147,7 +149,6 @@ function sfu(container: Container, node: RTCNode, { spec }: RTCNodeClass): Conta
 /** A native sidecar: it starts before the SFU, outlives it, and the SFU waits until it knows the address. */
 function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], graceSeconds: number): Container {
   const { agent, adapter, sfuContainer } = spec
-  const literal = (name: string, value: string | number): object => ({ name, value: String(value) })
   return {
     name: 'rtcnode-agent',
     image: agent.image,
@@ -183,10 +184,11 @@ function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], 
   }
 }
 
+const literal = (name: string, value: string | number): object => ({ name, value: String(value) })
+const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } })
+
 /** What an SFU and its agent need to know at start, in every container. */
 function startUpEnvironment(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSettings): object[] {
-  const literal = (name: string, value: string): object => ({ name, value })
-  const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } })
   return [
     literal('RTCNODE_NAME', node.metadata.name),
     literal('RTCNODE_NAMESPACE', node.metadata.namespace ?? 'default'),
@@ -194,7 +196,7 @@ function startUpEnvironment(node: RTCNode, nodeClass: RTCNodeClass, settings: Ag
     node.spec.region === undefined
       ? field('RTCNODE_REGION', "metadata.labels['topology.kubernetes.io/region']")
       : literal('RTCNODE_REGION', node.spec.region),
-    addressVariable(nodeClass, literal, field),
+    addressVariable(nodeClass),
     literal('RTCNODE_REGISTRY_ENDPOINTS', settings.registryEndpoints.join(',')),
     literal('RTCNODE_REGISTRY_PREFIX', settings.registryPrefix),
     field('POD_UID', 'metadata.uid'),
@@ -204,11 +206,7 @@ function startUpEnvironment(node: RTCNode, nodeClass: RTCNodeClass, settings: Ag
   ]
 }
 
-function addressVariable(
-  nodeClass: RTCNodeClass,
-  literal: (name: string, value: string) => object,
-  field: (name: string, path: string) => object,
-): object {
+function addressVariable(nodeClass: RTCNodeClass): object {
   switch (addressSourceOf(nodeClass)) {
     case 'Fixed':
       return literal('RTCNODE_ADDRESS', nodeClass.spec.network.fixedAddress ?? '')
