@@ -95,7 +95,9 @@ const secret: ReadonlySet<string> = new Set<VariableName>(['LIVEKIT_KEYS'])
 
 /** Throws {@link AgentConfigError} that names all that is wrong at once. A variable that is set but empty is not set. */
 export function parseAgentConfig(environment: Readonly<Record<string, string | undefined>>): AgentConfig {
-  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  )
   const parsed = z.object(variables).safeParse(given)
   if (!parsed.success) throw new AgentConfigError(problemsOf(parsed.error, given))
   const value = parsed.data

@@ -61,7 +61,8 @@ export function agentLoop(options: LoopOptions): AgentLoop {
   }
 
   async function step(signal: AbortSignal): Promise<void> {
-    const preStop = preStopAskedAt === undefined ? undefined : { askedAt: preStopAskedAt, graceMs: options.graceSeconds * 1_000 }
+    const preStop =
+      preStopAskedAt === undefined ? undefined : { askedAt: preStopAskedAt, graceMs: options.graceSeconds * 1_000 }
     const decision = decide(stance, { intent, sfu: seen, ...(preStop && { preStop }) }, podUID, clock.monotonic())
     if (await carryOutAll(decision.acts, signal)) {
       if (decision.state !== state) log.info('state changed', { from: state, to: decision.state, intent })

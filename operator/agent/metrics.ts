@@ -2,11 +2,19 @@
 import type { MetricsOf, MetricTable } from '../telemetry/metrics.ts'
 
 export const agentMetrics = {
-  rtcnode_agent_heartbeats_total: { kind: 'counter', help: 'Heartbeats put into the registry, by result.', labels: ['result'] },
+  rtcnode_agent_heartbeats_total: {
+    kind: 'counter',
+    help: 'Heartbeats put into the registry, by result.',
+    labels: ['result'],
+  },
   rtcnode_agent_sfu_reads_total: { kind: 'counter', help: 'Readings of the SFU, by result.', labels: ['result'] },
   rtcnode_agent_sessions: { kind: 'gauge', help: 'Participants connected at the last reading.', labels: [] },
   rtcnode_agent_lease_held: { kind: 'gauge', help: '1 while the registration is bound to a live lease.', labels: [] },
-  rtcnode_agent_participants_moved_total: { kind: 'counter', help: 'Participants told to reconnect elsewhere.', labels: [] },
+  rtcnode_agent_participants_moved_total: {
+    kind: 'counter',
+    help: 'Participants told to reconnect elsewhere.',
+    labels: [],
+  },
 } as const satisfies MetricTable
 
 export type AgentMetrics = MetricsOf<typeof agentMetrics>

@@ -22,9 +22,12 @@ export interface AgentServer {
 
 /** Rejects when the port cannot be had. */
 export async function agentServer(options: AgentServerOptions): Promise<AgentServer> {
-  const server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 8_192 }, (request, response) => {
-    answer(request.url ?? '', response, options).catch((error: unknown) => send(response, 500, `${String(error)}\n`))
-  })
+  const server = createServer(
+    { requestTimeout: 5_000, headersTimeout: 5_000, maxHeaderSize: 8_192 },
+    (request, response) => {
+      answer(request.url ?? '', response, options).catch((error: unknown) => send(response, 500, `${String(error)}\n`))
+    },
+  )
   server.maxConnections = 64
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
@@ -38,7 +41,11 @@ export async function agentServer(options: AgentServerOptions): Promise<AgentSer
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-async function answer(url: string, response: ServerResponse, { registry, token, preStop }: AgentServerOptions): Promise<void> {
+async function answer(
+  url: string,
+  response: ServerResponse,
+  { registry, token, preStop }: AgentServerOptions,
+): Promise<void> {
   const path = url.split('?')[0] ?? ''
   if (path === '/healthz') return send(response, 200, 'ok\n')
   if (path === '/metrics') return send(response, 200, await registry.metrics(), registry.contentType)

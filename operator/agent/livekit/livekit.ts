@@ -1,13 +1,7 @@
 // A LiveKit server as the agent sees it: people, load and latency from its Prometheus page and its room list, eviction by
 // deleting rooms. It has no switch that refuses rooms, so admission is closed in the registry alone. See adapters.ts.
 import type { Clock, Monotonic } from '../../ambient/clock.ts'
-import {
-  type AdapterDeps,
-  type SfuAccess,
-  type SfuAdapter,
-  type SfuReading,
-  SfuUnreachableError,
-} from '../adapter.ts'
+import { type AdapterDeps, type SfuAccess, type SfuAdapter, type SfuReading, SfuUnreachableError } from '../adapter.ts'
 import { httpCall } from '../http.ts'
 import { comparable, loadOf, valueOf, wanted } from './load.ts'
 import { parseScrape, type Scrape } from './metrics.ts'
@@ -30,12 +24,14 @@ export function livekitAdapter(access: SfuAccess, { clock, log }: AdapterDeps): 
     const [page, list] = await Promise.all([getPage(access.metricsUrl, signal), rooms.listRooms(signal)])
     const scrape = parseScrape(page, wanted, takenAt)
     const startedAt = valueOf(scrape, 'startedAt')
-    if (startedAt === undefined) throw new SfuUnreachableError(access.metricsUrl, 'process_start_time_seconds is missing')
+    if (startedAt === undefined)
+      throw new SfuUnreachableError(access.metricsUrl, 'process_start_time_seconds is missing')
     history = [...comparable(history, scrape), scrape]
 
     const listed = list.reduce((sum, room) => sum + room.participants, 0)
     const counted = valueOf(scrape, 'participants')
-    const sessions = counted === undefined || counted < 0 || disagreement.lasts(counted === 0 && listed > 0) ? listed : counted
+    const sessions =
+      counted === undefined || counted < 0 || disagreement.lasts(counted === 0 && listed > 0) ? listed : counted
     // The room list may still count people who have left.
     const peopledRooms = sessions === 0 ? 0 : list.filter(room => room.participants > 0).length
     return { bootId: String(startedAt), sessions, load: { rooms: peopledRooms, ...loadOf(history, access.cpuCores) } }

@@ -23,7 +23,12 @@ export function parseScrape(text: string, wanted: ReadonlySet<string>, takenAt: 
   for (const line of text.split('\n')) {
     const name = /^[A-Za-z_:][\w:]*/.exec(line)?.[0]
     if (name === undefined || !wanted.has(name.replace(/_(bucket|sum|count)$/, ''))) continue
-    const value = Number(line.slice(line.lastIndexOf('}') + 1 || name.length).trim().split(/\s+/)[0])
+    const value = Number(
+      line
+        .slice(line.lastIndexOf('}') + 1 || name.length)
+        .trim()
+        .split(/\s+/)[0],
+    )
     if (!Number.isFinite(value)) continue
     const bound = name.endsWith('_bucket') ? /[{,]le="([^"]*)"/.exec(line)?.[1] : undefined
     if (bound === undefined) add(values, name, value)
