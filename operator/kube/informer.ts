@@ -1,0 +1,234 @@
+// A cache of one kind that keeps itself true: list, watch, and begin again after whatever goes wrong. Controllers read it
+// and are told of changes; they never read the API server for what an informer holds.
+import type { Clock, Monotonic } from '../ambient/clock.ts'
+import type { Random } from '../ambient/random.ts'
+import { type KubeObject, keyOf, type ObjectKey } from '../api/meta.ts'
+import type { Logger } from '../telemetry/log.ts'
+import { backoff } from './backoff.ts'
+import { ApiError, isFromTheFuture, isGone, TransportError } from './errors.ts'
+import type { KubeMetrics } from './metrics.ts'
+import type { ResourceClient, Selection } from './resource.ts'
+import { compareVersions } from './resource-version.ts'
+import { type Change, type Indexes, store } from './store.ts'
+
+export type { Change } from './store.ts'
+
+/** What an informer has seen so far; see expectations.ts for what it is good for. */
+export interface Progress {
+  /** The newest version heard of, by list, event or bookmark; empty before the first list. */
+  resourceVersion: string
+  /** Numbers of the last list begun and of the last one completed. A list shows all writes from before it was begun. */
+  listBegun: number
+  listCompleted: number
+}
+
+export interface ListenerContext {
+  /** The object was there before anybody looked: one of very many, and nobody waits for it. */
+  initial: boolean
+}
+export type ChangeListener<T> = (change: Change<T>, context: ListenerContext) => void
+
+/** What readers may do with an informer; the lifecycle is the owner's. */
+export interface Cache<T> {
+  get(key: ObjectKey): T | undefined
+  list(): Iterable<T>
+  byIndex(index: string, value: string): readonly T[]
+  readonly size: number
+  /** The first list is complete. */
+  readonly synced: boolean
+  /** Since the server last said anything about this kind (list, event, bookmark); Infinity before the first list. */
+  staleForMs(): number
+  readonly progress: Progress
+  /**
+   * Calls back for each change, deletes before adds where one name had two lives. What is held already is told at once.
+   * A listener that throws is logged and stays subscribed. The returned function unsubscribes.
+   */
+  onChange(listener: ChangeListener<T>): () => void
+}
+
+export interface Informer<T> extends Cache<T> {
+  readonly kind: string
+  /** Keeps the cache true until the signal aborts, then resolves. Never rejects. To be called once. */
+  run(signal: AbortSignal): Promise<void>
+  /** Resolves at the first complete list; rejects with the signal's reason. */
+  whenSynced(signal: AbortSignal): Promise<void>
+}
+
+export interface InformerOptions<T> extends Selection {
+  indexes?: Indexes<T>
+  /** Leaves out what nobody reads, to save memory. Must keep metadata. */
+  keep?: (object: T) => T
+  clock: Clock
+  random: Random
+  log: Logger
+  metrics: KubeMetrics
+}
+
+const PAGE_SIZE = 500
+const LIST_DEADLINE_MS = 60_000
+/** Bookmarks come about each minute, so two minutes of silence mean that nobody is there. */
+const SILENCE_MS = 125_000
+const WATCH_SECONDS = { from: 290, to: 580 }
+/** After so many failed watches in a row, even errors that say nothing about the version make us list again. */
+const FAILURES_BEFORE_RELIST = 5
+
+export function informer<T extends KubeObject>(client: ResourceClient<T>, options: InformerOptions<T>): Informer<T> {
+  const { namespace, labelSelector, fieldSelector, clock, random, metrics } = options
+  const { kind } = client.type
+  const log = options.log.child({ kind })
+  const selection: Selection = {
+    ...(namespace !== undefined && { namespace }),
+    ...(labelSelector !== undefined && { labelSelector }),
+    ...(fieldSelector !== undefined && { fieldSelector }),
+  }
+  const held = store<T>(options)
+  const listeners = new Set<ChangeListener<T>>()
+  const firstList = Promise.withResolvers<void>()
+  const progress: Progress = { resourceVersion: '', listBegun: 0, listCompleted: 0 }
+  let heardAt: Monotonic | undefined
+
+  const staleForMs = (): number => (heardAt === undefined ? Number.POSITIVE_INFINITY : clock.monotonic() - heardAt)
+
+  function tell(listener: ChangeListener<T>, change: Change<T>, context: ListenerContext): void {
+    try {
+      listener(change, context)
+    } catch (error) {
+      log.error('a listener to changes failed', { error, key: change.key })
+    }
+  }
+
+  function announce(changes: readonly Change<T>[], context: ListenerContext = { initial: false }): void {
+    for (const change of changes) for (const listener of listeners) tell(listener, change, context)
+  }
+
+  /** All pages first, then one swap: readers see the old world or the new one, never a mixture. */
+  async function list(signal: AbortSignal): Promise<void> {
+    const number = ++progress.listBegun
+    const objects: T[] = []
+    let page = await listPage(undefined, signal)
+    objects.push(...page.items)
+    while (page.continue !== undefined) {
+      page = await listPage(page.continue, signal)
+      objects.push(...page.items)
+    }
+    const isFirst = progress.listCompleted === 0
+    const changes = held.replaceAll(objects)
+    progress.resourceVersion = page.resourceVersion
+    progress.listCompleted = number
+    heardAt = clock.monotonic()
+    metrics.rtcnode_informer_lists_total.inc({ kind, result: 'success' })
+    announce(changes, { initial: isFirst })
+    firstList.resolve()
+  }
+
+  function listPage(token: string | undefined, signal: AbortSignal) {
+    const next = token === undefined ? {} : { continue: token }
+    return client.list({ ...selection, ...next, limit: PAGE_SIZE, signal, deadlineMs: LIST_DEADLINE_MS })
+  }
+
+  /** One watch, from the newest version on. Returns when the server ended it in good order. */
+  async function watch(signal: AbortSignal): Promise<void> {
+    const silence = new AbortController()
+    let lastHeard = clock.monotonic()
+    let cancel = (): void => {}
+    const listen = (inMs: number): void => {
+      cancel = clock.after(inMs, () => {
+        const quietMs = clock.monotonic() - lastHeard
+        if (quietMs < SILENCE_MS) return listen(SILENCE_MS - quietMs)
+        silence.abort(new TransportError('SILENT', `nothing heard for ${Math.round(quietMs / 1_000)} s`))
+      })
+    }
+    listen(SILENCE_MS)
+    const timeoutSeconds = Math.round(WATCH_SECONDS.from + random.next() * (WATCH_SECONDS.to - WATCH_SECONDS.from))
+    try {
+      const events = client.watch({
+        ...selection,
+        resourceVersion: progress.resourceVersion,
+        timeoutSeconds,
+        allowWatchBookmarks: true,
+        signal: AbortSignal.any([signal, silence.signal]),
+      })
+      for await (const event of events) {
+        heardAt = lastHeard = clock.monotonic()
+        if (event.type === 'BOOKMARK') progress.resourceVersion = event.resourceVersion
+        else take(event)
+      }
+    } finally {
+      cancel()
+    }
+  }
+
+  function take({ type, object }: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: T }): void {
+    const { resourceVersion } = object.metadata
+    const order = compareVersions(resourceVersion, progress.resourceVersion)
+    // Within one watch versions only grow; a repeated or late event could bring a deleted object back.
+    if (order !== undefined && order <= 0) return
+    progress.resourceVersion = resourceVersion
+    announce(type === 'DELETED' ? held.remove(object) : held.upsert(object))
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const wait = backoff({ firstMs: 800, maxMs: 30_000, resetAfterMs: 120_000, clock, random })
+    let needsList = true
+    let failedWatches = 0
+    while (!signal.aborted) {
+      const watchedSince = clock.monotonic()
+      try {
+        if (needsList) await list(signal)
+        needsList = false
+        await watch(signal)
+        failedWatches = 0
+        // A server that ends each watch at once must not be asked in a tight loop.
+        if (clock.monotonic() - watchedSince < 1_000) await clock.sleep(wait.nextMs(), signal)
+      } catch (error) {
+        if (signal.aborted) break
+        if (needsList) metrics.rtcnode_informer_lists_total.inc({ kind, result: 'error' })
+        else metrics.rtcnode_informer_watch_failures_total.inc({ kind })
+        failedWatches += 1
+        if (isGone(error) || isFromTheFuture(error) || failedWatches >= FAILURES_BEFORE_RELIST) needsList = true
+        const inMs = Math.max(wait.nextMs(), error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0)
+        log.warn(needsList ? 'listing again' : 'watching again', { error, inMs: Math.round(inMs) })
+        await clock.sleep(inMs, signal).catch(() => {})
+      }
+    }
+  }
+
+  metrics.rtcnode_informer_stale_seconds.follow({ kind }, () => Math.min(staleForMs(), 1e9) / 1_000)
+  metrics.rtcnode_informer_objects.follow({ kind }, () => held.size)
+
+  return {
+    kind,
+    get: held.get,
+    list: held.list,
+    byIndex: held.byIndex,
+    get size() {
+      return held.size
+    },
+    get synced() {
+      return progress.listCompleted > 0
+    },
+    staleForMs,
+    get progress() {
+      return { ...progress }
+    },
+    onChange(listener) {
+      for (const object of held.list()) tell(listener, { key: keyOf(object), new: object }, { initial: true })
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    run,
+    whenSynced: signal => orAborted(firstList.promise, signal),
+  }
+}
+
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(signal.reason as Error)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

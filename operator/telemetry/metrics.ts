@@ -1,0 +1,66 @@
+// Prometheus metrics from tables. Each part declares its metrics as data (name → kind, help, labels); this file turns
+// such a table into typed metrics on one registry, so that documentation can be generated from the same rows.
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+export interface MetricDefinition {
+  readonly kind: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  readonly labels: readonly string[]
+  /** Upper bounds of a histogram, in the unit that the name ends with. */
+  readonly buckets?: readonly number[]
+}
+export type MetricTable = Readonly<Record<string, MetricDefinition>>
+
+type LabelsOf<D extends MetricDefinition> = Record<D['labels'][number], string>
+
+/** A gauge that can also follow a value: `read` is called at every scrape. */
+export interface FollowingGauge<L extends string> {
+  set(labels: Record<L, string>, value: number): void
+  remove(labels: Record<L, string>): void
+  follow(labels: Record<L, string>, read: () => number): void
+}
+
+export type MetricOf<D extends MetricDefinition> = D['kind'] extends 'counter'
+  ? { inc(labels: LabelsOf<D>, value?: number): void }
+  : D['kind'] extends 'histogram'
+    ? { observe(labels: LabelsOf<D>, value: number): void; zero(labels: LabelsOf<D>): void }
+    : FollowingGauge<D['labels'][number]>
+
+export type MetricsOf<T extends MetricTable> = { readonly [K in keyof T]: MetricOf<T[K]> }
+
+export type MetricRegistry = Registry
+export const metricRegistry = (): MetricRegistry => new Registry()
+
+/** Registers the rows of a table. A table can be registered once per registry; a second time is an error. */
+export function metricsFrom<const T extends MetricTable>(registry: MetricRegistry, table: T): MetricsOf<T> {
+  const metrics = Object.entries(table).map(([name, row]) => [name, metricFrom(registry, name, row)])
+  return Object.fromEntries(metrics) as MetricsOf<T>
+}
+
+function metricFrom(registry: MetricRegistry, name: string, row: MetricDefinition) {
+  const base = { name, help: row.help, labelNames: [...row.labels], registers: [registry] }
+  switch (row.kind) {
+    case 'counter':
+      return new Counter(base)
+    case 'histogram':
+      return new Histogram({ ...base, ...(row.buckets && { buckets: [...row.buckets] }) })
+    case 'gauge':
+      return followingGauge(base)
+  }
+}
+
+function followingGauge(base: { name: string; help: string; labelNames: string[]; registers: Registry[] }) {
+  const followed: { labels: Record<string, string>; read: () => number }[] = []
+  const gauge = new Gauge({
+    ...base,
+    collect() {
+      for (const { labels, read } of followed) this.set(labels, read())
+    },
+  })
+  return Object.assign(gauge, {
+    follow: (labels: Record<string, string>, read: () => number) => void followed.push({ labels, read }),
+  })
+}
+
+/** Seconds, from a millisecond to a minute: for calls and reconciles. */
+export const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60] as const
