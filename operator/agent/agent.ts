@@ -55,7 +55,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, signal: Abo
   })
 
   try {
-    const server = await agentServer({
+    await using server = await agentServer({
       ...config.listen,
       token: config.nodeUID,
       registry: deps.metricRegistry,
@@ -66,7 +66,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, signal: Abo
       loop.run(signal),
       watchIntent(registry, config.node, loop.seeIntent, signal),
       lease.run(AbortSignal.any([signal, left.signal])),
-    ]).finally(() => server.close())
+    ])
   } finally {
     connection.close()
   }

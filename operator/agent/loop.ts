@@ -25,12 +25,12 @@ export interface LoopOptions {
 }
 
 export interface AgentLoop {
-  seeIntent(intent: KnownIntent): void
-  /** Puts again whatever was put last: the lease is a new one. */
-  putAgain(): void
+  readonly seeIntent: (intent: KnownIntent) => void
+  /** Puts a heartbeat at once: the lease is a new one. */
+  readonly putAgain: () => void
   /** Closes admission; resolves when the SFU may be stopped. */
-  preStop(): Promise<void>
-  run(signal: AbortSignal): Promise<void>
+  readonly preStop: () => Promise<void>
+  readonly run: (signal: AbortSignal) => Promise<void>
 }
 
 const READ_WITHIN_MS = 2_000

@@ -15,9 +15,8 @@ export interface AgentServerOptions {
   readonly preStop: () => Promise<void>
 }
 
-export interface AgentServer {
+export interface AgentServer extends AsyncDisposable {
   readonly port: number
-  close(): Promise<void>
 }
 
 /** Rejects when the port cannot be had. */
@@ -33,12 +32,14 @@ export async function agentServer(options: AgentServerOptions): Promise<AgentSer
     server.once('error', reject)
     server.listen(options.port, options.address, resolve)
   })
-  const close = (): Promise<void> =>
-    new Promise(resolve => {
-      server.close(() => resolve())
-      server.closeAllConnections()
-    })
-  return { port: (server.address() as AddressInfo).port, close }
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: () =>
+      new Promise(resolve => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
 }
 
 async function answer(
