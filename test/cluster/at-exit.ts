@@ -39,7 +39,7 @@ async function endOnSignal(code: number): Promise<void> {
   process.exit(code)
 }
 
-const newestFirst = (): LastWill[] => [...wills].reverse()
+const newestFirst = (): LastWill[] => [...wills].toReversed()
 
 function ignoringErrors(action: () => void): void {
   try {

@@ -1,6 +1,7 @@
 // X.509 identities of a test cluster, signed by an authority made for it: servers, clients by common name and
 // organizations, and the key that signs service account tokens.
-import 'reflect-metadata' // the x509 library refuses to load without it
+// oxlint-disable-next-line no-unassigned-import -- the x509 library refuses to load without it
+import 'reflect-metadata'
 import type { webcrypto } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
@@ -25,10 +26,10 @@ export interface CertificateAuthority {
   issue(request: IdentityRequest): Promise<Identity>
 }
 
-export async function createAuthority(commonName: string): Promise<CertificateAuthority> {
+export async function createAuthority(authorityName: string): Promise<CertificateAuthority> {
   const keys = await generateKeys()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ CN: [commonName] }],
+    name: [{ CN: [authorityName] }],
     keys,
     ...validity(),
     signingAlgorithm,

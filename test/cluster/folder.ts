@@ -29,7 +29,7 @@ function mountsBelow(folder: string): string[] {
     .split('\n')
     .map(line => line.split(' ')[4]?.replaceAll('\\040', ' ') ?? '')
     .filter(mountPoint => mountPoint.startsWith(`${folder}/`))
-    .reverse()
+    .toReversed()
 }
 
 /** Whether a process with this id exists, of whatever user. */

@@ -28,16 +28,17 @@ test('20 pods of a ReplicaSet become ready on fake nodes, native sidecars includ
       template: { metadata: { labels: { app: 'fleet' } }, spec: podSpec() },
     },
   })
-  await until('20 ready', async () => (await get('apps/v1', 'replicasets/fleet')).status.readyReplicas === 20, {
+  const fleet = '/apis/apps/v1/namespaces/default/replicasets/fleet'
+  await until('20 ready', async () => (await get<ReplicaSet>(fleet)).status.readyReplicas === 20, {
     withinMs: 60_000,
   })
-  const { items } = await get('v1', 'pods?labelSelector=app%3Dfleet')
-  const addresses = items.map((pod: Pod) => pod.status.podIP)
+  const { items } = await get<{ items: Pod[] }>('/api/v1/namespaces/default/pods?labelSelector=app%3Dfleet')
+  const addresses = items.map(pod => pod.status.podIP)
   assert.equal(new Set(addresses).size, 20)
   for (const { status } of items) {
     const [sidecar, setUp] = status.initContainerStatuses
-    assert.ok(sidecar.ready && sidecar.started && sidecar.state.running, 'the sidecar runs')
-    assert.ok(setUp.state.terminated, 'the plain init container has ended')
+    assert.ok(sidecar?.ready && sidecar.started && sidecar.state.running, 'the sidecar runs')
+    assert.ok(setUp?.state.terminated, 'the plain init container has ended')
   }
 })
 
@@ -173,23 +174,25 @@ test('an owner that is killed leaves no server, and the next cluster removes its
   assert.equal(existsSync(owner.dir), false)
 })
 
-// biome-ignore lint/suspicious/noExplicitAny: objects of the API, of which each test reads a few fields
-type Json = any
+interface ReplicaSet {
+  status: { readyReplicas?: number }
+}
+
 interface Pod {
   metadata: { deletionTimestamp?: string }
-  status: Json
+  status: {
+    phase: string
+    podIP?: string
+    conditions: { type: string; status: string }[]
+    initContainerStatuses: { ready: boolean; started: boolean; state: { running?: object; terminated?: object } }[]
+  }
 }
 
 const apply = (object: object) => cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(object) })
+const get = <T>(path: string) => cluster.api.call('GET', path) as Promise<T>
 const pods = (name: string) => `/api/v1/namespaces/default/pods/${name}`
-const pod = async (name: string) => (await cluster.api.call('GET', pods(name))) as Pod
-const readiness = ({ status }: Pod): string =>
-  status.conditions.find((condition: { type: string }) => condition.type === 'Ready').status
-
-function get(apiVersion: string, what: string): Promise<Json> {
-  const group = apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`
-  return cluster.api.call('GET', `${group}/namespaces/default/${what}`)
-}
+const pod = (name: string) => get<Pod>(pods(name))
+const readiness = ({ status }: Pod) => status.conditions.find(condition => condition.type === 'Ready')?.status
 
 async function exists(name: string): Promise<boolean> {
   return (await cluster.kubectl(['get', 'pod', name, '--ignore-not-found', '-oname'])) !== ''
