@@ -41,6 +41,9 @@ export interface ReconcileResult {
   lookAgainMs?: number
 }
 
+/** What a controller is; the rest of its options is the same for all of them. */
+export type ControllerSpec = Omit<ControllerOptions, 'mayWrite' | 'clock' | 'random' | 'log' | 'metrics'>
+
 export interface ControllerOptions {
   name: string
   workers: number

@@ -14,11 +14,11 @@ export async function boundedBy<T>(bound: Bound, work: (signal: AbortSignal) => 
   bound.signal?.throwIfAborted()
   const controller = new AbortController()
   const { promise: cut, reject } = Promise.withResolvers<never>()
-  const abort = (reason: unknown): void => {
+  const abort = (reason: Error): void => {
     controller.abort(reason)
-    reject(reason as Error)
+    reject(reason)
   }
-  const onAbort = (): void => abort(bound.signal?.reason)
+  const onAbort = (): void => abort(bound.signal?.reason as Error)
   bound.signal?.addEventListener('abort', onAbort, { once: true })
   const cancel = bound.clock.after(bound.ms, () => abort(bound.reason()))
   try {

@@ -198,9 +198,9 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
 
   return {
     kind,
-    get: held.get,
-    list: held.list,
-    byIndex: held.byIndex,
+    get: key => held.get(key),
+    list: () => held.list(),
+    byIndex: (index, value) => held.byIndex(index, value),
     get size() {
       return held.size
     },

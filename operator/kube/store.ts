@@ -94,9 +94,9 @@ export function store<T extends KubeObject>({ indexes = {}, keep = it => it }: S
     remove(object) {
       const key = keyOf(object)
       const old = objects.get(key)
-      if (old?.metadata.uid !== object.metadata.uid) return []
+      if (!old || old.metadata.uid !== object.metadata.uid) return []
       put(key, undefined)
-      return [{ key, old: old as T }]
+      return [{ key, old }]
     },
     replaceAll(next) {
       const changes: Change<T>[] = []

@@ -191,7 +191,8 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
     serverClock: heard,
     ...(credentials.namespace !== undefined && { namespace: credentials.namespace }),
     async close() {
-      await Promise.all([connections, ...retired].map(it => it?.destroy()))
+      const all = connections ? [connections, ...retired] : [...retired]
+      await Promise.all(all.map(it => it.destroy()))
     },
   }
 }
@@ -239,5 +240,5 @@ const oneOf = (header: string | string[] | undefined): string | undefined =>
 function queryString(query: Query = {}): string {
   const given = new URLSearchParams()
   for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value))
-  return given.size === 0 ? '' : `?${given}`
+  return given.size === 0 ? '' : `?${given.toString()}`
 }

@@ -83,7 +83,7 @@ const MAX_CAUSES = 8
 export function serialiseError(error: Error, depth = 0): Record<string, unknown> {
   const { name, message, stack, cause } = error
   return {
-    ...error,
+    ...Object.fromEntries(Object.entries(error)),
     name,
     message,
     stack,
