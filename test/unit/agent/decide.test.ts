@@ -1,7 +1,7 @@
 // The laws of the agent's judgement, over arbitrary histories of intents, readings and preStops.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import {
   type Act,
   type Decision,
