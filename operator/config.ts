@@ -26,7 +26,6 @@ export const runSettings = {
     schema: z.string().min(1).max(63).default('rtcnode-system'),
     help: "the operator's own namespace: its Lease lives there",
   },
-  watchNamespaces: { schema: list.optional(), help: 'watch RTCNodes of these namespaces only; default: all' },
   registryEndpoints: { schema: endpoints, help: 'etcd that holds the registry, for the operator' },
   agentRegistryEndpoints: {
     schema: endpoints.optional(),

@@ -31,5 +31,5 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** What each condition of its status says, and every reason they may give. For the API reference. */
   readonly conditions: Readonly<Record<string, string>>
   readonly reasons: Readonly<Record<string, string>>
-  readonly __object?: T
+  readonly __type?: T
 }

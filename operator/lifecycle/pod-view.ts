@@ -20,13 +20,15 @@ export function notReadySince(pod: Pod): Instant | undefined {
   return ready === undefined || ready.status === 'True' ? undefined : fromTimestamp(ready.lastTransitionTime)
 }
 
+/** For good: a pod is never started again. A host that rejects it drops its conditions, so they may tell nothing. */
+export const hasEnded = ({ status }: Pod): boolean => status?.phase === 'Failed' || status?.phase === 'Succeeded'
+
 /**
  * Whether the SFU process surely is not running, by the word of its host: the pod ended, or its container never ran or is
  * down. A pod on a host that stopped talking says nothing of the kind: its last word stands, and media may flow.
  */
 export function sfuStopped(pod: Pod, sfuContainer: string): boolean {
-  const phase = pod.status?.phase
-  if (phase === 'Failed' || phase === 'Succeeded') return true
+  if (hasEnded(pod)) return true
   if (pod.spec.nodeName === undefined) return true
   const status = pod.status?.containerStatuses?.find(({ name }) => name === sfuContainer)
   return status?.state !== undefined && status.state.running === undefined

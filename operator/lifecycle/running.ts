@@ -2,10 +2,10 @@
 // miss it and its host must call it unwell. Either alone changes a condition and nothing else.
 import { fromTimestamp, instant, toTimestamp } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
-import type { Intent } from '../api/intent.ts'
+import { drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { Act, GiveUpReason, Situation } from './decision.ts'
-import { isReady, notReadySince, podCondition } from './pod-view.ts'
+import { hasEnded, isReady, notReadySince, podCondition } from './pod-view.ts'
 import { isRegistered, missingForMs, missingHeartbeat, ownIntent, ownPod } from './seen.ts'
 
 export interface Health {
@@ -19,9 +19,7 @@ export interface Health {
 /** Total over what the two witnesses can say. */
 export function healthOf(at: Situation): Health {
   const pod = ownPod(at)
-  if (pod === undefined) {
-    return { ready: 'False', because: 'PodLost', message: 'the pod of this node is gone', giveUp: 'PodLost' }
-  }
+  if (pod === undefined) return podGone(at)
   if (pod.metadata.deletionTimestamp !== undefined) {
     return {
       ready: 'False',
@@ -40,6 +38,12 @@ export function healthOf(at: Situation): Health {
   return unhealthy(at, pod)
 }
 
+/** A pod that one cache misses while its heartbeat goes on, or while nobody sees the registry, may well be there. */
+function podGone(at: Situation): Health {
+  const gone = { ready: 'False', because: 'PodLost', message: 'the pod of this node is gone' } as const
+  return missingForMs(at) === undefined ? gone : { ...gone, giveUp: 'PodLost' }
+}
+
 const serving = ({ node }: Situation): Health =>
   node.spec.cordoned
     ? { ready: 'True', because: 'Cordoned', message: 'takes no new rooms, because spec.cordoned is true' }
@@ -55,7 +59,7 @@ function unhealthy(at: Situation, pod: Pod): Health {
   const { nodeClass, registryFrozen } = at.seen
   const message = `${missingHeartbeat(at)}, and the pod is not ready: ${podCondition(pod, 'Ready')?.message ?? 'no reason given'}`
   const missingMs = missingForMs(at)
-  const since = notReadySince(pod)
+  const since = notReadySince(pod) ?? (hasEnded(pod) ? instant(at.now - (missingMs ?? 0)) : undefined)
   const base = { ready: 'False', because: 'Unhealthy' } as const
   // Without the class nobody said how long to wait; without a clear word of both witnesses nothing is concluded.
   if (nodeClass === undefined || missingMs === undefined || since === undefined) return { ...base, message }
@@ -108,10 +112,21 @@ export function intentAct(at: Situation): Act | undefined {
   if (current === undefined) {
     return wanted.admission === 'open' ? undefined : { do: 'write-intent', intent: wanted }
   }
+  if (callsBack(current, wanted)) return undefined
   return sameIntent(current, wanted) ? undefined : { do: 'write-intent', intent: wanted }
 }
 
-/** A drain that has come to `evict` is never called back to `wait`. */
+/**
+ * Deletions cannot be undone, so no drain is ever called back: whoever sees no reason for one looks at an old cache. Nor
+ * does `evict` become `wait` again when the clock steps back.
+ */
+function callsBack(current: Intent, wanted: Intent): boolean {
+  if (current.drain === undefined) return false
+  return (
+    wanted.drain === undefined || drainStages.indexOf(wanted.drain.stage) < drainStages.indexOf(current.drain.stage)
+  )
+}
+
 export function sameIntent(a: Intent, b: Intent): boolean {
   return (
     a.admission === b.admission &&

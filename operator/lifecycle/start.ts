@@ -1,5 +1,5 @@
 // A start reads as the list of its steps; the first that is not done speaks. A node is Running when all are done.
-import { fromTimestamp } from '../ambient/clock.ts'
+import { fromTimestamp, type Instant } from '../ambient/clock.ts'
 import { conditionOf } from './conditions.ts'
 import type { Situation, Step, Waiting } from './decision.ts'
 import { type AgentSettings, addressSourceOf, annotations, podFor, templateProblem } from './pod.ts'
@@ -19,10 +19,13 @@ export const startSteps = (settings: AgentSettings): readonly Step[] => [
 ]
 
 /** Safe even if the pod serves by now: deleting an RTCNode drains it. */
-function giveUpInTime({ node, seen, now }: Situation): 'done' | Waiting {
+function giveUpInTime(at: Situation): 'done' | Waiting {
+  const { node, seen, now } = at
   const timeoutSeconds = seen.nodeClass?.spec.health.startupTimeoutSeconds
-  const createdAt = fromTimestamp(node.metadata.creationTimestamp)
-  if (timeoutSeconds === undefined || createdAt === undefined || now < createdAt + timeoutSeconds * 1_000) return 'done'
+  const since = tryingSince(at)
+  if (timeoutSeconds === undefined || since === undefined || now < since + timeoutSeconds * 1_000) return 'done'
+  // Its agent may have registered and nobody can tell; a registry that is down must not cost the nodes that start.
+  if (seen.registration.state === 'unknown') return 'done'
   const last = conditionOf(node.status?.conditions, 'Ready')
   const why = last === undefined || last.reason === 'StartupTimeout' ? last?.message : `${last.reason}: ${last.message}`
   return {
@@ -33,6 +36,16 @@ function giveUpInTime({ node, seen, now }: Situation): 'done' | Waiting {
         : `not Running after ${timeoutSeconds} s; ${why ?? 'never started'}`,
     act: { do: 'delete-node', because: 'StartupTimeout' },
   }
+}
+
+/**
+ * A node that nobody has tried to start yet is not late: it was waiting for its class, or for the operator. So without a
+ * pod the time counts only while the API server refuses one.
+ */
+function tryingSince(at: Situation): Instant | undefined {
+  const { node, seen } = at
+  const refused = seen.refusal !== undefined || seen.pod !== undefined
+  return fromTimestamp((ownPod(at) ?? (refused ? node : undefined))?.metadata.creationTimestamp)
 }
 
 function requireClass(at: Situation): 'done' | Waiting {

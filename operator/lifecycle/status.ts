@@ -59,7 +59,8 @@ function addressOf(at: Situation): string | undefined {
   }
 }
 
-function findings(at: Situation, { ready, because, message }: Verdict, phase: Phase): Finding[] {
+function findings(at: Situation, verdict: Verdict, phase: Phase): Finding[] {
+  const { ready, because, message } = verdict
   const pod = ownPod(at)
   const scheduled = pod?.spec.nodeName !== undefined
   const heartbeat = ownHeartbeat(at)
@@ -85,7 +86,7 @@ function findings(at: Situation, { ready, because, message }: Verdict, phase: Ph
     lost
       ? { type: 'TelemetryLost', status: 'True', reason: 'HeartbeatMissing', message: missingHeartbeat(at) }
       : { type: 'TelemetryLost', status: 'False', reason: 'HeartbeatSeen', message: 'nothing is missing' },
-    ...drained(phase, because),
+    ...drained(phase, because, drainOf(at, verdict)),
   ]
 }
 
@@ -104,12 +105,15 @@ function registered(at: Situation): Finding {
 
 const emptyAndBeyond = new Set<NodeReason>(['Deregistering', 'DeletingPod', 'CleaningUp'])
 
-function drained(phase: Phase, because: NodeReason): Finding[] {
+function drained(phase: Phase, because: NodeReason, drain: DrainStatus | undefined): Finding[] {
   if (phase !== 'Terminating') return []
-  return emptyAndBeyond.has(because)
+  return emptyAndBeyond.has(because) && !gaveUpMoving(drain)
     ? [{ type: 'Drained', status: 'True', reason: 'Empty', message: 'nobody is left' }]
     : [{ type: 'Drained', status: 'False', reason: because, message: 'people may still be connected' }]
 }
+
+/** The deadline passed and nobody confirmed that those who were left are gone: it is never told that nobody was there. */
+const gaveUpMoving = (drain: DrainStatus | undefined): boolean => drain?.skipped?.includes('evict') === true
 
 /** Only a change that somebody would act on, and at most one write in 30 s: live load belongs to the registry. */
 function loadOf(at: Situation): LoadStatus | undefined {
@@ -144,8 +148,8 @@ function differs(before: number | undefined, after: number | undefined, slack = 
 function drainOf(at: Situation, verdict: Verdict): DrainStatus | undefined {
   const drain = verdict.drain ?? at.node.status?.drain
   if (drain === undefined) return undefined
-  const sessions = ownHeartbeat(at)?.sessions
-  return compact({ ...drain, sessionsRemaining: sessions ?? (emptyAndBeyond.has(verdict.because) ? 0 : undefined) })
+  const nobody = emptyAndBeyond.has(verdict.because) && !gaveUpMoving(drain)
+  return compact({ ...drain, sessionsRemaining: ownHeartbeat(at)?.sessions ?? (nobody ? 0 : undefined) })
 }
 
 export const sameStatus = (a: RTCNodeStatus | undefined, b: RTCNodeStatus): boolean =>

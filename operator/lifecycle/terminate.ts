@@ -7,7 +7,7 @@ import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/cl
 import type { DrainStage, Intent } from '../api/intent.ts'
 import { drainStages } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
-import { DEFAULT_DRAIN_SECONDS, type DrainStatus } from '../api/rtcnode.ts'
+import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import type { Act, Situation, Step, Waiting } from './decision.ts'
 import { annotations } from './pod.ts'
@@ -46,7 +46,7 @@ function stampDeadline(at: Situation): 'done' | Waiting {
 function closeAdmission(at: Situation): 'done' | Waiting {
   if (surelyNobody(at) || at.now >= deadlineOf(at)) return 'done'
   const asked = ask(at, 'wait')
-  if (asked === 'done' && acknowledged(at)) return 'done'
+  if (asked === 'done' && (acknowledged(at) || isEmpty(at))) return 'done'
   return {
     because: 'ClosingAdmission',
     message: 'the agent has not confirmed yet that it takes no new rooms',
@@ -151,17 +151,29 @@ function acknowledged(at: Situation): boolean {
 
 /** Empty by enough readings in a row, all taken after the agent confirmed that it takes nobody new. */
 export function isEmpty(at: Situation): boolean {
-  if (surelyNobody(at)) return true
+  if (surelyNobody(at) || neverServed(at)) return true
   const { registration, nodeClass } = at.seen
-  if (registration.state !== 'fresh' || ownHeartbeat(at) === undefined || !acknowledged(at)) return neverServed(at)
+  if ((ownHeartbeat(at)?.sessions ?? 0) > 0) return false
+  if (dismissed(at)) return true
+  if (registration.state !== 'fresh' || ownHeartbeat(at) === undefined || !acknowledged(at)) return false
   return registration.emptySamples >= (nodeClass?.spec.drain.emptySamples ?? defaultEmptySamples)
 }
 
-/** Nobody was ever sent to a node that never registered; a key may be late by one lease, hence the wait. */
-function neverServed({ node, seen }: Situation): boolean {
-  const registered = conditionOf(node.status?.conditions, 'Registered')
-  const never = registered === undefined || registered.reason === 'AwaitingRegistration'
-  return never && seen.registration.state === 'absent' && seen.registration.forMs >= 10_000
+/** `leave` is said only to an empty node or after the deadline, and then no heartbeat comes that could prove it again. */
+function dismissed(at: Situation): boolean {
+  const told = ownIntent(at)?.intent.drain
+  return told?.stage === 'leave' && told.deadline === drainOf(at).deadline
+}
+
+/**
+ * Nobody was ever sent to a node that never registered: we have watched the registry for as long as its pod exists, and
+ * there was no key. That its status never told a registration proves nothing, since the operator may have been away.
+ */
+function neverServed(at: Situation): boolean {
+  const { registration } = at.seen
+  const podCreatedAt = fromTimestamp(ownPod(at)?.metadata.creationTimestamp)
+  if (registration.state !== 'absent' || podCreatedAt === undefined) return false
+  return registration.forMs >= Math.max(10_000, at.now - podCreatedAt)
 }
 
 function leftBehind({ seen }: Situation): boolean {
@@ -191,14 +203,19 @@ function reasonOf({ node }: Situation): NodeReason {
 }
 
 /** What people were promised: by the node, else when its pod was made, else by the class as it is now. */
-function promisedSeconds({ node, seen }: Situation): number {
-  const atCreation = Number(seen.pod?.metadata.annotations?.[annotations.drainSeconds])
+function promisedSeconds(at: Situation): number {
   return (
-    node.spec.drain?.deadlineSeconds ??
-    (Number.isInteger(atCreation) && atCreation >= 0 ? atCreation : undefined) ??
-    seen.nodeClass?.spec.drain.deadlineSeconds ??
+    at.node.spec.drain?.deadlineSeconds ??
+    promisedByPod(at) ??
+    at.seen.nodeClass?.spec.drain.deadlineSeconds ??
     DEFAULT_DRAIN_SECONDS
   )
+}
+
+/** An annotation can be edited by whoever may edit pods: only a number that the API would have taken counts. */
+function promisedByPod(at: Situation): number | undefined {
+  const text = ownPod(at)?.metadata.annotations?.[annotations.drainSeconds] ?? ''
+  return /^\d{1,6}$/.test(text) && Number(text) <= MAX_DRAIN_SECONDS ? Number(text) : undefined
 }
 
 function drainOf({ node, now }: Situation): DrainStatus {

@@ -1,0 +1,150 @@
+// The shell around decide.ts: caches → snapshot → decision → one write. Started by run.ts; leadership, the queue and
+// retries are the runtime's (operator/kube).
+
+import type { Clock } from '../ambient/clock.ts'
+import type { Host, Pod } from '../api/core.ts'
+import { keyOf, type ObjectKey } from '../api/meta.ts'
+import type { RTCNode } from '../api/rtcnode.ts'
+import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import { type ControllerSpec, type ReconcileContext, watchCache } from '../kube/controller.ts'
+import type { EventRecorder } from '../kube/events.ts'
+import type { Cache, Change } from '../kube/informer.ts'
+import type { ServerClock } from '../kube/server-clock.ts'
+import { carryOut, type Outcome, type Writers, writeStatus } from './carry-out.ts'
+import { conditionOf } from './conditions.ts'
+import { decide } from './decide.ts'
+import type { Act, Decision, Observed } from './decision.ts'
+import { type NodeMemory, nodeMemory } from './memory.ts'
+import { eventOf } from './node-events.ts'
+import type { AgentSettings } from './pod.ts'
+import { isPodOf } from './pod-view.ts'
+import { sameStatus } from './status.ts'
+
+export interface LifecycleDeps extends Omit<Writers, 'signal'> {
+  readonly nodeCache: Cache<RTCNode>
+  readonly podCache: Cache<Pod>
+  readonly classCache: Cache<RTCNodeClass>
+  readonly hostCache: Cache<Host>
+  readonly events: EventRecorder
+  readonly clock: Clock
+  readonly serverClock: ServerClock
+  readonly settings: AgentSettings
+  readonly workers: number
+}
+
+/** Names of the indexes the caches must have. */
+export const nodesByClass = 'class'
+export const podsByHost = 'host'
+
+export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
+  const memory = nodeMemory(deps.clock)
+  return {
+    name: 'rtcnode',
+    workers: deps.workers,
+    watches: [
+      watchCache(deps.nodeCache, change => [change.key]),
+      watchCache(deps.podCache, change => [change.key]),
+      watchCache(deps.classCache, change => keysOfClass(deps, change)),
+      watchCache(deps.hostCache, change => keysOfHost(deps, change)),
+      { subscribe: enqueue => deps.fleet.onChange((key, what) => what === 'material' && enqueue(key)) },
+      {
+        subscribe: enqueue =>
+          deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
+      },
+    ],
+    caughtUp: key => deps.expectations.caughtUp(key) && memory.intentSeen(key, deps.fleet.intent(key)),
+    reconcile: (key, context) => reconcile(key, context, deps, memory),
+  }
+}
+
+async function reconcile(
+  key: ObjectKey,
+  { log, signal }: ReconcileContext,
+  deps: LifecycleDeps,
+  memory: NodeMemory,
+): Promise<{ lookAgainMs?: number }> {
+  const node = deps.nodeCache.get(key)
+  if (node === undefined) {
+    deps.fleet.forget(key)
+    deps.expectations.forget(key)
+    memory.forget(key)
+    return {}
+  }
+  const now = deps.serverClock.now()
+  if (now === undefined) return { lookAgainMs: CATCH_UP_MS }
+
+  const decision = decide(node, observe(node, deps, memory), now, deps.settings)
+  log.debug('decided', { because: decision.because, act: decision.act?.do })
+  const writers: Writers = { ...deps, signal }
+  if (decision.act !== undefined) return act(node, decision.act, decision, writers, memory)
+  if (!sameStatus(node.status, decision.status)) {
+    await writeStatus(node, decision.status, writers)
+    tell(node, decision, deps)
+  }
+  return lookAgain(decision)
+}
+
+async function act(
+  node: RTCNode,
+  wanted: Act,
+  decision: Decision,
+  writers: Writers,
+  memory: NodeMemory,
+): Promise<{ lookAgainMs?: number }> {
+  const key = keyOf(node)
+  const outcome: Outcome = await carryOut(node, wanted, writers)
+  switch (outcome.outcome) {
+    case 'refused':
+      memory.refused(key, outcome.refusal)
+      return { lookAgainMs: 0 }
+    case 'intent-written':
+      memory.wroteIntent(key, outcome.revision)
+      return { lookAgainMs: CATCH_UP_MS }
+    case 'outdated':
+      return { lookAgainMs: CATCH_UP_MS }
+    case 'done':
+      if (wanted.do === 'create-pod') memory.accepted(key)
+      return { lookAgainMs: Math.max(CATCH_UP_MS, decision.lookAgainMs ?? 0) }
+  }
+}
+
+/** Caches tell by themselves when they have caught up; this is for the day they do not. */
+const CATCH_UP_MS = 1_000
+
+function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observed {
+  const key = keyOf(node)
+  const pod = deps.podCache.get(key)
+  const hostName = pod !== undefined && isPodOf(pod, node) ? pod.spec.nodeName : undefined
+  return {
+    nodeClass: deps.classCache.get(node.spec.className as ObjectKey),
+    pod,
+    host: hostName === undefined ? undefined : deps.hostCache.get(hostName as ObjectKey),
+    registration: deps.fleet.registration(key),
+    intent: deps.fleet.intent(key),
+    registryFrozen: deps.fleet.health().freeze !== undefined,
+    refusal: memory.refusal(key),
+  }
+}
+
+function tell(node: RTCNode, { status, because }: Decision, { events }: LifecycleDeps): void {
+  const before = conditionOf(node.status?.conditions, 'Ready')?.reason
+  const ready = conditionOf(status.conditions, 'Ready')
+  if (before !== because && ready !== undefined) events.record(node, eventOf(because, ready.message))
+}
+
+const lookAgain = ({ lookAgainMs }: Decision): { lookAgainMs?: number } =>
+  lookAgainMs === undefined ? {} : { lookAgainMs }
+
+function keysOfClass({ nodeCache }: LifecycleDeps, change: Change<RTCNodeClass>): ObjectKey[] {
+  const accepted = (it: RTCNodeClass | undefined): string | undefined =>
+    conditionOf(it?.status?.conditions, 'Accepted')?.status
+  const same =
+    change.old?.metadata.generation === change.new?.metadata.generation && accepted(change.old) === accepted(change.new)
+  return same ? [] : nodeCache.byIndex(nodesByClass, change.key).map(keyOf)
+}
+
+/** Hosts write their status often; only labels and addresses reach a node. */
+function keysOfHost({ podCache }: LifecycleDeps, change: Change<Host>): ObjectKey[] {
+  const facts = (host: Host | undefined): string => JSON.stringify([host?.metadata.labels, host?.status?.addresses])
+  return facts(change.old) === facts(change.new) ? [] : podCache.byIndex(podsByHost, change.key).map(keyOf)
+}

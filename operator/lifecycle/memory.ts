@@ -1,0 +1,52 @@
+// What the shell must remember about a node between two decisions and no cache tells: that the API server refused its
+// pod, and which intent we wrote last. Lost with the process, and that does no harm.
+import { type Clock, later, type Monotonic } from '../ambient/clock.ts'
+import type { ObjectKey } from '../api/meta.ts'
+import type { KnownIntent } from '../registry/registration.ts'
+import type { Refusal } from './decision.ts'
+
+export interface NodeMemory {
+  refused(key: ObjectKey, refusal: Omit<Refusal, 'retryInMs'>): void
+  accepted(key: ObjectKey): void
+  /** Undefined when nothing was refused, or when it is time to ask again. */
+  refusal(key: ObjectKey): Refusal | undefined
+  wroteIntent(key: ObjectKey, revision: number): void
+  /** Whether the fleet view shows our last intent, or a later one. */
+  intentSeen(key: ObjectKey, intent: KnownIntent): boolean
+  forget(key: ObjectKey): void
+}
+
+/** A refusal is not cured by asking often: 1 s, 2 s, 4 s … to this. */
+const MAX_RETRY_MS = 60_000
+
+export function nodeMemory(clock: Clock): NodeMemory {
+  const refusals = new Map<ObjectKey, { refusal: Omit<Refusal, 'retryInMs'>; retryAt: Monotonic; waitMs: number }>()
+  const intents = new Map<ObjectKey, { revision: number; until: Monotonic }>()
+  return {
+    refused(key, refusal) {
+      const waitMs = Math.min(MAX_RETRY_MS, (refusals.get(key)?.waitMs ?? 500) * 2)
+      refusals.set(key, { refusal, waitMs, retryAt: later(clock.monotonic(), waitMs) })
+    },
+    accepted: key => void refusals.delete(key),
+    refusal(key) {
+      const known = refusals.get(key)
+      if (known === undefined) return undefined
+      const retryInMs = known.retryAt - clock.monotonic()
+      return retryInMs > 0 ? { ...known.refusal, retryInMs } : undefined
+    },
+    // A registry that lost its data counts from one again and never shows our revision: wait for it, but not for ever.
+    wroteIntent: (key, revision) => void intents.set(key, { revision, until: later(clock.monotonic(), 5_000) }),
+    intentSeen(key, intent) {
+      const written = intents.get(key)
+      if (written === undefined) return true
+      const shown = (intent.state === 'known' || intent.state === 'unreadable') && intent.revision >= written.revision
+      if (!shown && clock.monotonic() < written.until) return false
+      intents.delete(key)
+      return true
+    },
+    forget(key) {
+      refusals.delete(key)
+      intents.delete(key)
+    },
+  }
+}

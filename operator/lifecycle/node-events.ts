@@ -1,0 +1,28 @@
+// The Kubernetes event that goes with a reason. Same word as in the condition; Warning when somebody should look.
+import { type NodeReason, nodeReasons } from '../api/reasons.ts'
+import type { Happening } from '../kube/events.ts'
+
+const warnings = new Set<NodeReason>([
+  'ClassNotFound',
+  'ClassNotAccepted',
+  'PodRefused',
+  'PodNameTaken',
+  'Unschedulable',
+  'ImagePullFailed',
+  'ContainerCrashing',
+  'AddressUnknown',
+  'TelemetryLost',
+  'PodNotReady',
+  'Unhealthy',
+  'PodDeleted',
+  'StartupTimeout',
+  'HealthTimeout',
+  'PodLost',
+])
+
+export const eventOf = (because: NodeReason, message: string): Happening => ({
+  type: warnings.has(because) ? 'Warning' : 'Normal',
+  reason: because,
+  action: 'Reconcile',
+  note: message === '' ? nodeReasons[because] : message,
+})

@@ -1,0 +1,77 @@
+// The program: `rtcnode run`, `rtcnode agent`, `rtcnode crds`. Each command loads only what it needs, when it is chosen:
+// the agent beside every SFU must not carry the Kubernetes client.
+import { Command } from 'commander'
+import packageJson from '../package.json' with { type: 'json' }
+import { environment } from './ambient/environment.ts'
+import { flagName, runSettings, variableName } from './config.ts'
+
+const program = new Command('rtcnode')
+  .description('Keeps a fleet of SFU media nodes alive, and never drops a call it could have kept')
+  .version(packageJson.version)
+
+const run = program.command('run').description('run the operator')
+for (const [name, { help }] of Object.entries(runSettings)) {
+  run.option(`${flagName(name)} <value>`, `${help} [${variableName(name)}]`)
+}
+run.action(async (flags: Record<string, string | undefined>) => {
+  const [{ runConfig }, { runOperator }] = await Promise.all([import('./config.ts'), import('./run.ts')])
+  const config = runConfig(flags, environment())
+  await untilSignal(config.logLevel, (log, signal) => runOperator(config, packageJson.version, log, signal))
+})
+
+program
+  .command('agent')
+  .description('run the sidecar beside one SFU; configured by the environment that the operator writes into the pod')
+  .action(async () => {
+    const [{ parseAgentConfig }, { runAgent }, { metricRegistry }, { systemClock }, { systemRandom }] =
+      await Promise.all([
+        import('./agent/config.ts'),
+        import('./agent/agent.ts'),
+        import('./telemetry/metrics.ts'),
+        import('./ambient/clock.ts'),
+        import('./ambient/random.ts'),
+      ])
+    const config = parseAgentConfig(environment())
+    const deps = { clock: systemClock, random: systemRandom, metricRegistry: metricRegistry() }
+    await untilSignal(config.logLevel, (log, signal) => runAgent(config, { ...deps, log }, signal))
+  })
+
+program
+  .command('crds')
+  .description('print the CustomResourceDefinitions; install them with: rtcnode crds | kubectl apply -f -')
+  .action(async () => {
+    const { allCrdsYaml } = await import('./crds.ts')
+    process.stdout.write(allCrdsYaml())
+  })
+
+/** Runs until SIGTERM or SIGINT; a rejection that nobody handles ends the process, because its state is unknown then. */
+async function untilSignal(
+  level: import('./telemetry/log.ts').LogLevel,
+  work: (log: import('./telemetry/log.ts').Logger, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const { createLogger } = await import('./telemetry/log.ts')
+  const log = createLogger({ level })
+  const stop = new AbortController()
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => {
+      log.info('stopping', { signal: name })
+      stop.abort(new Error(`received ${name}`))
+    })
+  }
+  const fail = async (msg: string, error: unknown): Promise<never> => {
+    log.error(msg, { error })
+    await log.flush()
+    process.exit(1)
+  }
+  process.on('unhandledRejection', error => void fail('a rejection was not handled', error))
+  process.on('uncaughtException', error => void fail('an exception was not caught', error))
+  await work(log, stop.signal).catch((error: unknown) => fail('cannot go on', error))
+  await log.flush()
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.stderr.write(`rtcnode: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+}

@@ -1,0 +1,158 @@
+// `rtcnode run`: wires clients, caches and controllers together and runs them until the signal. Everything that two parts
+// share is made here and handed in.
+import { hostname } from 'node:os'
+import { collectDefaultMetrics } from 'prom-client'
+import { systemClock } from './ambient/clock.ts'
+import { systemRandom } from './ambient/random.ts'
+import type { Host, Pod } from './api/core.ts'
+import { RTCNodeKind } from './api/rtcnode.ts'
+import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
+import type { RunConfig } from './config.ts'
+import { type ControllerSpec, runController } from './kube/controller.ts'
+import { eventRecorder, eventType } from './kube/events.ts'
+import { expectations } from './kube/expectations.ts'
+import { fencedTransport } from './kube/fenced.ts'
+import { informer } from './kube/informer.ts'
+import { leaderElection, leaseType } from './kube/leader.ts'
+import { kubeMetrics } from './kube/metrics.ts'
+import { type ResourceType, resourceClient } from './kube/resource.ts'
+import { kubeTransport } from './kube/transport.ts'
+import { managedBy } from './lifecycle/carry-out.ts'
+import { classController } from './lifecycle/class-controller.ts'
+import { lifecycleController, nodesByClass, podsByHost } from './lifecycle/controller.ts'
+import { lifecycleMetrics } from './lifecycle/metrics.ts'
+import { connectRegistry, type RegistryOptions } from './registry/connection.ts'
+import { fleetView } from './registry/fleet.ts'
+import { intentWriter } from './registry/intents.ts'
+import { leadersIntents } from './registry/leaders-intents.ts'
+import { registryMetricTable } from './registry/metrics.ts'
+import { healthServer } from './telemetry/health.ts'
+import type { Logger } from './telemetry/log.ts'
+import { metricRegistry, metricsFrom } from './telemetry/metrics.ts'
+
+const podType: ResourceType<Pod> = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
+const hostType: ResourceType<Host> = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false }
+
+/** Resolves when all is stopped in order after the signal. Rejects when it cannot begin: no credentials, port taken. */
+export async function runOperator(config: RunConfig, version: string, log: Logger, signal: AbortSignal): Promise<void> {
+  const ambient = { clock: systemClock, random: systemRandom, log }
+  const registry = metricRegistry()
+  collectDefaultMetrics({ register: registry })
+  const common = { ...ambient, metrics: kubeMetrics(registry) }
+  const identity = config.identity ?? `${hostname()}_${systemRandom.uuid()}`
+
+  const transport = await kubeTransport({
+    ...common,
+    userAgent: `rtcnode-operator/${version}`,
+    ...(config.kubeconfig === undefined ? {} : { kubeconfigPath: config.kubeconfig }),
+  })
+  const election = leaderElection({
+    ...common,
+    client: resourceClient(transport, leaseType, { lane: 'lease' }),
+    name: 'rtcnode-operator',
+    namespace: config.namespace,
+    identity,
+    leaseDurationSeconds: config.leaseDurationSeconds,
+    renewDeadlineSeconds: config.renewDeadlineSeconds,
+    retryPeriodSeconds: config.retryPeriodSeconds,
+  })
+  const fenced = fencedTransport(transport, election.isLeader)
+  const client = {
+    nodes: resourceClient(fenced, RTCNodeKind),
+    classes: resourceClient(fenced, RTCNodeClassKind),
+    pods: resourceClient(fenced, podType),
+    hosts: resourceClient(fenced, hostType),
+  }
+  const caches = {
+    nodes: informer(client.nodes, { ...common, indexes: { [nodesByClass]: node => [node.spec.className] } }),
+    classes: informer(client.classes, common),
+    pods: informer(client.pods, {
+      ...common,
+      labelSelector: Object.entries(managedBy)
+        .map(pair => pair.join('='))
+        .join(),
+      indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
+    }),
+    hosts: informer(client.hosts, { ...common, keep: withoutImages }),
+  }
+  const etcd = connectRegistry(registryOptions(config), ambient)
+  const fleet = fleetView(etcd, { ...ambient, metrics: metricsFrom(registry, registryMetricTable) })
+  const events = eventRecorder({
+    ...common,
+    client: resourceClient(fenced, eventType),
+    controller: 'rtcnode.io/operator',
+    instance: identity,
+  })
+  lifecycleMetrics(registry, caches.nodes)
+
+  const shared = {
+    events,
+    clock: systemClock,
+    serverClock: transport.serverClock,
+    settings: {
+      registryEndpoints: config.agentRegistryEndpoints ?? config.registryEndpoints,
+      registryPrefix: config.registryPrefix,
+    },
+    classCache: caches.classes,
+    pods: client.pods,
+  }
+  const specs: ControllerSpec[] = [
+    classController({ ...shared, classes: client.classes, namespace: config.namespace }),
+    lifecycleController({
+      ...shared,
+      nodes: client.nodes,
+      nodeCache: caches.nodes,
+      podCache: caches.pods,
+      hostCache: caches.hosts,
+      fleet,
+      intents: leadersIntents(intentWriter(etcd), { identity, epoch: election.epoch }),
+      expectations: expectations({ RTCNode: caches.nodes, Pod: caches.pods }),
+      workers: config.workers,
+    }),
+  ]
+  const controllers = specs.map(spec => runController({ ...common, ...spec, mayWrite: election.isLeader }))
+
+  const informers = Object.values(caches)
+  const health = await healthServer({
+    address: config.metricsAddress,
+    port: config.metricsPort,
+    registry,
+    live: {},
+    ready: {
+      caches: () => informers.every(({ synced }) => synced) || 'not synced yet',
+      registry: () => fleet.health().state === 'synced' || 'the registry cannot be seen',
+    },
+  })
+  log.info('started', { version, identity, metricsPort: health.port })
+
+  // Controllers end first, while the lease is still ours and their last writes may pass; then the lease goes to the next.
+  const afterwards = new AbortController()
+  const background = [
+    ...informers.map(it => it.run(afterwards.signal)),
+    fleet.run(afterwards.signal),
+    election.run(afterwards.signal),
+  ]
+  await Promise.all(controllers.map(it => it.run(signal)))
+  await events.close(1_000)
+  afterwards.abort(new Error('the operator stops'))
+  await Promise.all(background)
+  etcd.close()
+  await Promise.all([transport.close(), health.close()])
+  log.info('stopped')
+}
+
+function registryOptions(config: RunConfig): RegistryOptions {
+  const { registryCaFile: caFile, registryCertFile: certFile, registryKeyFile: keyFile } = config
+  const client = certFile === undefined || keyFile === undefined ? {} : { certFile, keyFile }
+  return {
+    endpoints: config.registryEndpoints,
+    prefix: config.registryPrefix,
+    ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
+  }
+}
+
+/** The list of images on a host is most of its size, and nobody here reads it. */
+const withoutImages = (host: Host): Host => ({
+  ...host,
+  status: { ...host.status, images: undefined } as Host['status'] & {},
+})
