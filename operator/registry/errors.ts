@@ -50,3 +50,14 @@ export class LeaseExpiredError extends Error {
     this.leaseId = leaseId
   }
 }
+
+/** Thrown when a key is to be put while no lease is held; `onChange` tells when one is held again. */
+export class LeaseNotHeldError extends Error {
+  readonly key: string
+
+  constructor(key: string) {
+    super(`${key} was not put: no lease is held`)
+    this.name = 'LeaseNotHeldError'
+    this.key = key
+  }
+}
