@@ -49,8 +49,11 @@ async function untilSignal(
   level: import('./telemetry/log.ts').LogLevel,
   work: (log: import('./telemetry/log.ts').Logger, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const { createLogger } = await import('./telemetry/log.ts')
-  const log = createLogger({ level })
+  const [{ createLogger }, { systemClock }] = await Promise.all([
+    import('./telemetry/log.ts'),
+    import('./ambient/clock.ts'),
+  ])
+  const log = createLogger({ level, clock: systemClock })
   const stop = new AbortController()
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.once(name, () => {
