@@ -60,8 +60,13 @@ export function templateProblem({ spec }: RTCNodeClass): string | undefined {
   if (lifecycle?.preStop !== undefined) {
     return `spec.podTemplate.spec.containers[${found.name}].lifecycle.preStop is set; remove it, the operator puts the drain there`
   }
+  const stolen = namesOf(spec.agent.env).find(name => identity.has(name))
+  if (stolen !== undefined) return `spec.agent.env sets ${stolen}; remove it, the operator tells the agent who it is`
   return undefined
 }
+
+/** An agent with another identity writes under another key, and its node never becomes Running. */
+const identity = new Set(['RTCNODE_NAME', 'RTCNODE_NAMESPACE', 'RTCNODE_UID', 'POD_UID'])
 
 /** The pod of one life of a node. Same name as the node, so a second create is refused by the API server. */
 export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSettings): PodManifest {
@@ -71,7 +76,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
   const environment = startUpEnvironment(node, nodeClass, settings)
   const withEnvironment = (container: Container): Container => ({
     ...container,
-    env: [...environment, ...listOf(container['env'])],
+    env: mergedEnvironment(environment, container['env']),
   })
   const hostNetwork = network.mode === 'HostNetwork'
   return {
@@ -156,21 +161,23 @@ function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], 
     args: ['agent'],
     restartPolicy: 'Always',
     ports: [{ name: 'rtcnode-agent', containerPort: agent.port, protocol: 'TCP' }],
-    env: [
-      ...environment,
-      literal('RTCNODE_ADAPTER', adapter),
-      literal('RTCNODE_SFU_URL', agent.sfuUrl),
-      literal('RTCNODE_SFU_METRICS_URL', agent.metricsUrl),
-      literal('RTCNODE_HEARTBEAT_SECONDS', agent.heartbeatSeconds),
-      literal('RTCNODE_LEASE_TTL_SECONDS', agent.leaseTTLSeconds),
-      literal('RTCNODE_AGENT_PORT', agent.port),
-      literal('RTCNODE_GRACE_SECONDS', graceSeconds),
-      {
-        name: 'RTCNODE_SFU_CPU_MILLICORES',
-        valueFrom: { resourceFieldRef: { containerName: sfuContainer, resource: 'limits.cpu', divisor: '1m' } },
-      },
-      ...(agent.env ?? []),
-    ],
+    env: mergedEnvironment(
+      [
+        ...environment,
+        literal('RTCNODE_ADAPTER', adapter),
+        literal('RTCNODE_SFU_URL', agent.sfuUrl),
+        literal('RTCNODE_SFU_METRICS_URL', agent.metricsUrl),
+        literal('RTCNODE_HEARTBEAT_SECONDS', agent.heartbeatSeconds),
+        literal('RTCNODE_LEASE_TTL_SECONDS', agent.leaseTTLSeconds),
+        literal('RTCNODE_AGENT_PORT', agent.port),
+        literal('RTCNODE_GRACE_SECONDS', graceSeconds),
+        {
+          name: 'RTCNODE_SFU_CPU_MILLICORES',
+          valueFrom: { resourceFieldRef: { containerName: sfuContainer, resource: 'limits.cpu', divisor: '1m' } },
+        },
+      ],
+      agent.env,
+    ),
     startupProbe: { httpGet: { path: '/started', port: agent.port }, periodSeconds: 1, failureThreshold: 300 },
     resources: agent.resources ?? { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '160Mi' } },
     securityContext: {
@@ -186,6 +193,15 @@ function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], 
 
 const literal = (name: string, value: string | number): object => ({ name, value: String(value) })
 const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } })
+
+/**
+ * Ours first, so that the template can refer to it as `$(RTCNODE_ADDRESS)`. What the template sets itself it sets instead
+ * of us: the class is the admin's, and a name that is there twice makes later server-side applies fail.
+ */
+function mergedEnvironment(ours: readonly object[], theirs: unknown): object[] {
+  const taken = new Set(namesOf(theirs))
+  return [...ours.filter(variable => !taken.has((variable as { name: string }).name)), ...listOf(theirs)]
+}
 
 /** What an SFU and its agent need to know at start, in every container. */
 function startUpEnvironment(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSettings): object[] {
@@ -225,4 +241,6 @@ export const addressSourceOf = ({
   spec.network.addressSource ?? (spec.network.mode === 'HostNetwork' ? 'HostIP' : 'PodIP')
 
 const listOf = (value: unknown): readonly object[] => (Array.isArray(value) ? (value as object[]) : [])
+const namesOf = (value: unknown): readonly string[] =>
+  listOf(value).map(item => String((item as { name?: unknown }).name))
 const containersOf = (value: unknown): readonly Container[] => listOf(value) as readonly Container[]
