@@ -35,10 +35,11 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, signal: Abo
   const lease = heldLease({ ...registry, ttlSeconds: config.leaseTtlSeconds })
   const left = new AbortController()
   const key = nodeKey(connection.prefix, config.node)
+  const place = placeReader(config)
   const loop = agentLoop({
     ...config,
     adapter: adapters[config.adapter](config.sfu, { clock, log }),
-    place: placeReader(config),
+    place,
     publish: heartbeat => lease.put(key, JSON.stringify(heartbeat)),
     leave() {
       log.info('leaving the registry, as the operator asks')
@@ -60,6 +61,7 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, signal: Abo
       token: config.nodeUID,
       registry: deps.metricRegistry,
       preStop: loop.preStop,
+      isStarted: () => place().address !== undefined,
     })
     log.info('agent started', { port: server.port, adapter: config.adapter })
     await Promise.all([

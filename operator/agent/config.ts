@@ -59,7 +59,11 @@ const variables = {
   RTCNODE_SFU_METRICS_URL: httpUrl
     .default('http://127.0.0.1:6789/metrics')
     .describe("an http:// or https:// URL of the SFU's metrics"),
-  RTCNODE_SFU_CPU_CORES: z.coerce.number().positive().optional().describe('a number of CPU cores above 0, such as 2'),
+  RTCNODE_SFU_CPU_MILLICORES: z.coerce
+    .number()
+    .positive()
+    .optional()
+    .describe('thousandths of a CPU core, such as 1500'),
   LIVEKIT_KEYS: z
     .string()
     .regex(/^\s*[^\s:]+:\s*\S+\s*$/m)
@@ -115,7 +119,7 @@ export function parseAgentConfig(environment: Readonly<Record<string, string | u
     sfu: {
       url: value.RTCNODE_SFU_URL,
       metricsUrl: value.RTCNODE_SFU_METRICS_URL,
-      ...(value.RTCNODE_SFU_CPU_CORES !== undefined && { cpuCores: value.RTCNODE_SFU_CPU_CORES }),
+      ...(value.RTCNODE_SFU_CPU_MILLICORES !== undefined && { cpuCores: value.RTCNODE_SFU_CPU_MILLICORES / 1_000 }),
       ...(value.LIVEKIT_KEYS !== undefined && { livekitKey: firstKey(value.LIVEKIT_KEYS) }),
     },
     registry: registryOf(value),

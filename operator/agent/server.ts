@@ -13,6 +13,8 @@ export interface AgentServerOptions {
   readonly token: string
   readonly registry: MetricRegistry
   readonly preStop: () => Promise<void>
+  /** Whether the SFU may be started: kubelet holds it back until its address is known, because it cannot learn it later. */
+  readonly isStarted: () => boolean
 }
 
 export interface AgentServer extends AsyncDisposable {
@@ -45,12 +47,13 @@ export async function agentServer(options: AgentServerOptions): Promise<AgentSer
 async function answer(
   url: string,
   response: ServerResponse,
-  { registry, token, preStop }: AgentServerOptions,
+  { registry, token, preStop, isStarted }: AgentServerOptions,
 ): Promise<void> {
   const path = url.split('?')[0] ?? ''
   if (path === '/healthz') return send(response, 200, 'ok\n')
+  if (path === '/started') return isStarted() ? send(response, 200, 'ok\n') : send(response, 503, 'no address yet\n')
   if (path === '/metrics') return send(response, 200, await registry.metrics(), registry.contentType)
-  if (!isSame(path, `/pre-stop/${token}`)) return send(response, 404, 'try /healthz or /metrics\n')
+  if (!isSame(path, `/pre-stop/${token}`)) return send(response, 404, 'try /healthz, /started or /metrics\n')
   await preStop()
   send(response, 200, 'the SFU may be stopped\n')
 }

@@ -53,7 +53,7 @@ const wrong: [variable: string, value: string | undefined, says: RegExp][] = [
   ['POD_IP', 'localhost', /^POD_IP is "localhost": expected the address/],
   ['RTCNODE_ADAPTER', 'zoom', /^RTCNODE_ADAPTER is "zoom": expected one of: livekit$/],
   ['RTCNODE_SFU_URL', 'ftp://sfu', /^RTCNODE_SFU_URL is "ftp:\/\/sfu": expected an http/],
-  ['RTCNODE_SFU_CPU_CORES', '-1', /^RTCNODE_SFU_CPU_CORES is "-1": expected a number of CPU cores above 0/],
+  ['RTCNODE_SFU_CPU_MILLICORES', '0', /^RTCNODE_SFU_CPU_MILLICORES is "0": expected thousandths of a CPU core/],
   ['RTCNODE_REGISTRY_ENDPOINTS', 'etcd:2379', /^RTCNODE_REGISTRY_ENDPOINTS is "etcd:2379": expected URLs of etcd/],
   ['RTCNODE_REGISTRY_PREFIX', 'sfu', /^RTCNODE_REGISTRY_PREFIX is "sfu": expected a path/],
   ['RTCNODE_REGISTRY_KEY_FILE', '/key.pem', /RTCNODE_REGISTRY_CERT_FILE goes with RTCNODE_REGISTRY_KEY_FILE/],
