@@ -44,6 +44,13 @@ const recipes = {
   kubelet: kubernetes('kubelet', '20 s'),
   'kube-proxy': kubernetes('kube-proxy', '20 s'),
   kwok: { module: 'modules/kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takes: '1 min' },
+  'livekit-server': {
+    module: 'modules/livekit',
+    package: 'github.com/livekit/livekit-server/cmd/server',
+    takes: '90 s',
+  },
+  pause: { module: 'modules/pause', package: '.', takes: '2 s' },
+  loader: { module: '../load', package: '.', takes: '40 s' },
 } satisfies Record<string, Recipe>
 
 export type BinaryName = keyof typeof recipes

@@ -145,8 +145,8 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
   }
   if (hosts > 0) {
     const { startHosts } = await import('./hosts.ts')
-    cluster.hosts.push(...(await startHosts(cluster, hosts)))
-    undo.defer(() => Promise.all(cluster.hosts.map(host => host.stop())))
+    cluster.hosts.push(...(await startHosts(cluster, hosts, log)))
+    undo.defer(async () => void (await Promise.all(cluster.hosts.map(host => host.stop()))))
   }
   return cluster
 }

@@ -20,8 +20,10 @@ export type Possible = { possible: true } | { possible: false; because: string }
 
 /** Whether real hosts can be started right now, without installing anything. */
 export function realHostsPossible(): Possible {
-  if (process.platform !== 'linux') return { possible: false, because: `real hosts need Linux, this is ${process.platform}` }
-  if (process.getuid?.() !== 0) return { possible: false, because: 'real hosts need root: they make network namespaces' }
+  if (process.platform !== 'linux')
+    return { possible: false, because: `real hosts need Linux, this is ${process.platform}` }
+  if (process.getuid?.() !== 0)
+    return { possible: false, because: 'real hosts need root: they make network namespaces' }
   const missing = missingPackages()
   if (missing.length > 0) return { possible: false, because: `missing packages; run \`${installCommand(missing)}\`` }
   return { possible: true }
@@ -46,14 +48,15 @@ export async function ensureHostPackages({ log }: { log: (line: string) => void 
   return realHostsPossible()
 }
 
-const missingPackages = (): string[] => needs.filter((need) => !isExecutable(need.file)).map((need) => need.package)
+const missingPackages = (): string[] => needs.filter(need => !isExecutable(need.file)).map(need => need.package)
 
-const installCommand = (packages: string[]): string => `apt-get install -y --no-install-recommends ${packages.join(' ')}`
+const installCommand = (packages: string[]): string =>
+  `apt-get install -y --no-install-recommends ${packages.join(' ')}`
 
 function isExecutable(file: string): boolean {
   // An ordinary user's PATH often lacks sbin, where ip and nft live.
   const folders = file.startsWith('/') ? [''] : [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
-  return folders.some((folder) => {
+  return folders.some(folder => {
     try {
       accessSync(join(folder, file), constants.X_OK)
       return true

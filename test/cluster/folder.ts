@@ -5,13 +5,17 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const folderName = /^rtcnode-(\d+)-/
+/** The process id in a name that begins like a cluster's, be it of a folder, a bridge or a cgroup. */
+export function ownerOf(name: string): number | undefined {
+  const pid = /^rtcnode-(\d+)-/.exec(name)?.[1]
+  return pid === undefined ? undefined : Number(pid)
+}
 
 /** Makes `rtcnode-<pid>-<random>` under the temporary folder, and removes those of processes that are no more. */
 export function createClusterFolder(): string {
   for (const name of readdirSync(tmpdir())) {
-    const owner = folderName.exec(name)?.[1]
-    if (owner !== undefined && !isAlive(Number(owner))) removeFolder(join(tmpdir(), name))
+    const owner = ownerOf(name)
+    if (owner !== undefined && !isAlive(owner)) removeFolder(join(tmpdir(), name))
   }
   return mkdtempSync(join(tmpdir(), `rtcnode-${process.pid}-`))
 }
