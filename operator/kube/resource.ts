@@ -103,6 +103,10 @@ export function resourceClient<T extends KubeObject>(
     const { namespace, name } = splitKey(key)
     return pathOf(namespace, name, ...rest)
   }
+  const get = (key: ObjectKey, options: CallOptions = {}): Promise<T | undefined> =>
+    transport
+      .request<T>({ method: 'GET', path: objectPath(key), lane, ...bounds(options) })
+      .catch(orUndefinedWhenNotFound)
   const patch = (key: ObjectKey, body: unknown, contentType: string, options: PatchOptions, query: Query): Promise<T> =>
     transport.request<T>({
       method: 'PATCH',
@@ -116,10 +120,7 @@ export function resourceClient<T extends KubeObject>(
 
   return {
     type,
-    get: (key, options = {}) =>
-      transport
-        .request<T>({ method: 'GET', path: objectPath(key), lane, ...bounds(options) })
-        .catch(orUndefinedWhenNotFound),
+    get,
 
     async list(options = {}) {
       const { namespace, signal: _signal, deadlineMs: _deadlineMs, ...query } = options
@@ -164,7 +165,9 @@ export function resourceClient<T extends KubeObject>(
         await transport.request({ method: 'DELETE', path: objectPath(key), body, lane, ...bounds(options) })
         return 'deleted'
       } catch (error) {
-        if (isNotFound(error) || isOtherLife(error)) return 'gone'
+        if (isNotFound(error)) return 'gone'
+        // A Conflict is most likely our UID precondition; the wording differs between servers, so a look decides.
+        if (isConflict(error) && (await get(key, options))?.metadata.uid !== uid) return 'gone'
         throw error
       }
     },
@@ -186,9 +189,6 @@ const dryRunQuery = ({ dryRun }: WriteOptions): Query => (dryRun ? { dryRun: 'Al
 function orUndefinedWhenNotFound(error: unknown): undefined {
   if (!isNotFound(error)) throw error
 }
-
-/** The name is taken by an object of another UID, so the one that was meant is gone. */
-const isOtherLife = (error: unknown): boolean => isConflict(error) && error.message.includes('UID in precondition')
 
 function parseEvent<T extends KubeObject>(line: string): WatchEvent<T> {
   const event = parseFrame(line)

@@ -122,7 +122,10 @@ test('failures wait 5 ms and then twice as long each time up to a minute, give o
   for (let failure = 0; failure < 20; failure++) {
     const wait = queue.retry('a')
     const ideal = 5 * 2 ** failure
-    assert.ok(wait >= Math.min(60_000, ideal * 0.8) && wait <= Math.min(60_000, ideal * 1.2), `failure ${failure}: ${wait}`)
+    assert.ok(
+      wait >= Math.min(60_000, ideal * 0.8) && wait <= Math.min(60_000, ideal * 1.2),
+      `failure ${failure}: ${wait}`,
+    )
   }
   queue.forget('a')
   assert.ok(queue.retry('a') <= 6)
