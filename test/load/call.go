@@ -38,6 +38,11 @@ func (c *call) join(s settings) {
 			OnTrackSubscribed: func(track *webrtc.TrackRemote, _ *lksdk.RemoteTrackPublication, _ *lksdk.RemoteParticipant) {
 				c.receive(track)
 			},
+			OnDataPacket: func(packet lksdk.DataPacket, _ lksdk.DataReceiveParams) {
+				if message, ok := packet.(*lksdk.UserDataPacket); ok {
+					c.report.event("told", c.name, map[string]any{"topic": message.Topic, "message": string(message.Payload)})
+				}
+			},
 		},
 	})
 	room.SetLogger(protocollogger.LogRLogger(logr.New(leaveReasonSink{c})))
