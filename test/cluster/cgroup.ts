@@ -11,17 +11,16 @@ export interface HostCgroup {
   enter: string[]
 }
 
-const v2Root = '/sys/fs/cgroup'
-const isV2 = (): boolean => existsSync(join(v2Root, 'cgroup.controllers'))
-
-/** Version 1 has one tree for each controller, version 2 one for all. */
+/**
+ * Where the mounted hierarchies are: one for each controller in version 1 (and often an empty one of version 2 beside
+ * them, which runc uses too), a single one in version 2. A mountinfo line has its mount point in the 5th field, proc(5).
+ */
 function trees(): string[] {
-  if (isV2()) return [v2Root]
-  // Fields of a mountinfo line, proc(5): the 5th is the mount point, after " - " comes the file system type.
   return readFileSync('/proc/self/mountinfo', 'utf8')
     .split('\n')
-    .filter(line => line.includes(' - cgroup '))
+    .filter(line => / - cgroup2? /.test(line))
     .map(line => line.split(' ')[4] ?? '')
+    .filter(mountPoint => mountPoint.startsWith('/sys/fs/cgroup'))
 }
 
 export function createHostCgroup(name: string): HostCgroup {
@@ -36,15 +35,17 @@ export function createHostCgroup(name: string): HostCgroup {
   return { root: `/${name}`, enter: ['sh', '-c', script, 'enter-cgroup', ...procs, '--'] }
 }
 
-/** A v1 cpuset takes no process before it has CPUs and memory; a v2 child has only the controllers its parent hands down. */
+/** A v1 cpuset takes no process before it has CPUs and memory; a v2 cgroup has only the controllers its parent hands down. */
 function prepare(parent: string, folder: string): void {
-  if (isV2()) {
-    const controllers = readFileSync(join(parent, 'cgroup.controllers'), 'utf8').trim().split(' ')
-    writeFileSync(join(parent, 'cgroup.subtree_control'), controllers.map(controller => `+${controller}`).join(' '))
+  const handDown = join(parent, 'cgroup.subtree_control')
+  if (existsSync(handDown)) {
+    const controllers = readFileSync(join(parent, 'cgroup.controllers'), 'utf8').split(/\s+/).filter(Boolean)
+    writeFileSync(handDown, controllers.map(controller => `+${controller}`).join(' '))
   }
   mkdirSync(folder, { recursive: true })
-  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-    if (!isV2() && existsSync(join(folder, file))) writeFileSync(join(folder, file), readFileSync(join(parent, file)))
+  for (const setting of ['cpuset.cpus', 'cpuset.mems']) {
+    const [inherited, own] = [join(parent, setting), join(folder, setting)]
+    if (!existsSync(handDown) && existsSync(inherited)) writeFileSync(own, readFileSync(inherited))
   }
 }
 

@@ -31,7 +31,7 @@ const lastNetwork = 199
 
 /** `name` is the cluster's; it tells a later run whose bridge this was. */
 export async function createNetwork(name: string): Promise<Network> {
-  await removeAbandonedBridges()
+  await removeAbandonedLinks()
   const { n, lock } = await takeFreeNetwork()
   const bridge = `rtcnode${n}`
   const gateway = `10.${n}.0.1`
@@ -47,6 +47,7 @@ export async function createNetwork(name: string): Promise<Network> {
       const address = hostAddress(number)
       const inside = (args: string) => ip(args, ['nsenter', '--target', String(namespacePid), '--net', '--'])
       await ip(`link add ${link} type veth peer name eth0 netns ${namespacePid}`)
+      await ip(`link set ${link} alias ${name}`)
       await ip(`link set ${link} master ${bridge} up`)
       await inside(`address add ${address}/24 dev eth0`)
       await inside('link set lo up')
@@ -93,8 +94,10 @@ async function takeFreeNetwork() {
   throw new Error(`no free network between 10.${firstNetwork}.0.0/16 and 10.${lastNetwork}.0.0/16`)
 }
 
-async function removeAbandonedBridges(): Promise<void> {
-  const links = JSON.parse(await run('ip', ['-json', 'link', 'show', 'type', 'bridge'])) as Link[]
+/** The bridges and links whose alias names an owner that is no more. A link can outlive its bridge and its host's last
+ *  process: a closed connection that nobody answers any more holds the network namespace for minutes. */
+async function removeAbandonedLinks(): Promise<void> {
+  const links = JSON.parse(await run('ip', ['-json', 'link', 'show'])) as Link[]
   for (const { ifname, ifalias = '' } of links) {
     const owner = ownerOf(ifalias)
     if (owner !== undefined && !isAlive(owner)) await ip(`link del ${ifname}`).catch(() => undefined)
