@@ -28,6 +28,28 @@ dist/rtcnode.js: node_modules/.installed $(shell find operator -name '*.ts')
 .PHONY: build
 build: dist/rtcnode.js ## Bundle the program into one file
 
+.PHONY: binaries
+binaries: node_modules/.installed ## Build and cache the control plane, LiveKit and the loader (first time ~10 min)
+	@node test/cluster/cli.ts binaries
+
+.PHONY: test
+test: lint build binaries ## Everything: unit, property, integration, and e2e on real hosts (root)
+	node --test --test-timeout=300000 'test/unit/**/*.test.ts'
+	node --test --test-timeout=600000 --test-concurrency=2 'test/integration/**/*.test.ts'
+	node --test --test-timeout=900000 --test-concurrency=1 'test/e2e/**/*.test.ts'
+
+.PHONY: test-unit
+test-unit: node_modules/.installed ## Seconds: pure decisions, properties, a simulated world
+	node --test --test-timeout=300000 'test/unit/**/*.test.ts'
+
+.PHONY: demo
+demo: build ## The whole story on this machine, about 3 minutes; KEEP=1 keeps it up
+	@node test/demo/demo.ts
+
+.PHONY: bench
+bench: build binaries ## Figures with their ratios to a baseline, written to docs/benchmarks.md
+	@node test/bench/bench.ts
+
 .PHONY: crds
 crds: node_modules/.installed ## Write crds/ and docs/api.md from the schemas
 	@node scripts/generate.ts
