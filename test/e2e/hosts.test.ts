@@ -4,15 +4,14 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ensureBinaries } from '../cluster/binaries.ts'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
 import { run } from '../cluster/command.ts'
 import { ensureHostPackages } from '../cluster/debian.ts'
-import { ownerOf } from '../cluster/folder.ts'
 import { ensureImage, imageName } from '../cluster/images.ts'
+import { leftBehind } from '../cluster/left-behind.ts'
 import { until } from '../cluster/until.ts'
 import { startLoad } from '../load/loader.ts'
 
@@ -53,7 +52,7 @@ test('calls on real LiveKit pods on two hosts run undisturbed, and the hosts lea
       assert.ok(packets > 100, `${packets} packets received`)
     }
   }
-  assert.deepEqual(await leftBehind(process.pid), [])
+  assert.deepEqual(leftBehind(process.pid), [])
 })
 
 test('who is in a room that the server deletes is cut, with its reason', { skip }, async () => {
@@ -110,7 +109,7 @@ for (const signal of ['SIGINT', 'SIGKILL'] as const) {
       const next = await startCluster({ hosts: 1, log })
       await next.stop()
     }
-    assert.deepEqual(await leftBehind(owner), [])
+    assert.deepEqual(leftBehind(owner), [])
   })
 }
 
@@ -181,28 +180,3 @@ async function mediaFlows(cluster: Cluster, addresses: string[]): Promise<void> 
     await until(`media through ${address}`, async () => (await received()) > before + 200, { withinMs: 20_000 })
   }
 }
-
-/** Whatever of a process's clusters is still on this machine. */
-async function leftBehind(owner: number): Promise<string[]> {
-  const mine = (name: string) => ownerOf(name) === owner
-  const links = JSON.parse(await run('ip', ['-json', 'link'])) as { ifname: string; ifalias?: string }[]
-  const processes = (await run('ps', ['-eo', 'pid,args'])).split('\n')
-  return [
-    ...links.filter(link => mine(link.ifalias ?? '')).map(link => `link ${link.ifname}`),
-    ...cgroups()
-      .filter(mine)
-      .map(name => `cgroup ${name}`),
-    ...readdirSync('/tmp')
-      .filter(mine)
-      .map(name => `folder ${name}`),
-    ...processes.filter(line => line.includes(`rtcnode-${owner}-`)).map(line => `process ${line}`),
-    ...(await run('findmnt', ['--noheadings', '--output=TARGET', '--list']))
-      .split('\n')
-      .filter(path => path.includes(`rtcnode-${owner}-`)),
-  ]
-}
-
-const cgroups = (): string[] =>
-  ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map(name => `/sys/fs/cgroup/${name}`)]
-    .filter(path => statSync(path).isDirectory())
-    .flatMap(tree => readdirSync(tree))
