@@ -40,8 +40,8 @@ export function leaseKeeper({ connection, clock }: { connection: RegistryConnect
 
 interface Line {
   readonly renewals: Map<string, PromiseWithResolvers<void>>
-  send(leaseId: string): void
-  hangUp(because: string): void
+  readonly send: (leaseId: string) => void
+  readonly hangUp: (because: string) => void
 }
 
 async function openLine(connection: RegistryConnection, onClosed: () => void): Promise<Line> {

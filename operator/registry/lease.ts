@@ -41,7 +41,7 @@ export function heldLease(options: HeldLeaseOptions): HeldLease {
   const listeners = new Set<Parameters<HeldLease['onChange']>[0]>()
   let held: { id: string; until: Monotonic; lost: AbortController } | undefined
 
-  const id = (): string | undefined => (held && clock.monotonic() < held.until ? held.id : undefined)
+  const currentId = (): string | undefined => (held && clock.monotonic() < held.until ? held.id : undefined)
 
   function tell(change: Parameters<Parameters<HeldLease['onChange']>[0]>[0]): void {
     for (const listener of listeners) {
@@ -98,13 +98,13 @@ export function heldLease(options: HeldLeaseOptions): HeldLease {
   }
 
   return {
-    id,
+    id: currentId,
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
     put: latestWins(async (key, value) => {
-      const lease = id()
+      const lease = currentId()
       if (lease === undefined) throw new LeaseNotHeldError(key)
       try {
         await connection.put({ key: Buffer.from(key), value: Buffer.from(value), lease })

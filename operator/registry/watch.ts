@@ -199,7 +199,7 @@ function bounds(range: WatchOptions['range']): { first: Buffer; end?: Buffer } {
   return { first, end }
 }
 
-const toChange = (type: 'Put' | 'Delete' | string, kv: IKeyValue): RegistryChange =>
+const toChange = (type: string, kv: IKeyValue): RegistryChange =>
   type.toLowerCase() === 'delete'
     ? { type: 'delete', key: kv.key.toString(), revision: Number(kv.mod_revision) }
     : { type: 'put', entry: toEntry(kv) }
