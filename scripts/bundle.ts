@@ -1,0 +1,87 @@
+// `make build`: the whole program as one file, dist/rtcnode.js, for the image and for a quick start.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { type BuildOptions, build, type Plugin } from 'esbuild'
+
+const root = join(import.meta.dirname, '..')
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node22.19',
+  format: 'esm',
+  minify: true,
+  keepNames: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+} satisfies BuildOptions
+
+/**
+ * In two steps, because esbuild leaves out unused code only between files: first a file for each command that main.ts
+ * loads lazily, then these as one. In one step the 2 MB would be 3, and every start would pay for reading them.
+ */
+export async function bundle(outfile: string): Promise<void> {
+  const parts = mkdtempSync(join(tmpdir(), 'rtcnode-bundle-'))
+  try {
+    await build({
+      ...common,
+      entryPoints: { rtcnode: join(root, 'operator/main.ts') },
+      outdir: parts,
+      splitting: true,
+      plugins: [inlineEtcdProtocol, keepOnlyKubeConfig, keepOnlyEnglish],
+    })
+    const require = `import { createRequire } from 'node:module';const require = createRequire(import.meta.url);`
+    const banner = { js: `#!/usr/bin/env node\n${require}` }
+    await build({ ...common, entryPoints: [join(parts, 'rtcnode.js')], outfile, banner })
+  } finally {
+    rmSync(parts, { recursive: true })
+  }
+}
+
+/** etcd3 reads rpc.proto from beside its own file when it is loaded; in a bundle that place is gone, so it is put in. */
+const inlineEtcdProtocol: Plugin = {
+  name: 'inline-etcd-protocol',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /etcd3\/lib\/connection-pool\.js$/ }, ({ path }) => {
+      const reads = 'loadSync)(`${__dirname}/../proto/rpc.proto`,'
+      const source = readFileSync(path, 'utf8')
+      if (!source.includes(reads))
+        throw new Error('etcd3 loads its protocol in another way now: adapt scripts/bundle.ts')
+      const protocol = parseProtocol(join(dirname(path), '../proto/rpc.proto'))
+      return { contents: source.replace(reads, () => `fromJSON)(${protocol},`), resolveDir: dirname(path) }
+    })
+  },
+}
+
+/** As etcd3 would parse it, with the same parser. */
+function parseProtocol(file: string): string {
+  const etcd3 = createRequire(createRequire(import.meta.url).resolve('etcd3'))
+  const parser = createRequire(etcd3.resolve('@grpc/proto-loader'))('protobufjs') as typeof import('protobufjs')
+  return JSON.stringify(new parser.Root().loadSync(file, { keepCase: true }).toJSON())
+}
+
+/** Its package does not say that what is not used may go, so 4 MB of API classes would stay. */
+const keepOnlyKubeConfig: Plugin = {
+  name: 'keep-only-kubeconfig',
+  setup: ({ onResolve, resolve }) => {
+    onResolve({ filter: /^(@kubernetes\/client-node$|\.)/ }, async ({ path, pluginData, ...from }) => {
+      const concerned = path.startsWith('@') || from.importer.includes('/@kubernetes/client-node/')
+      if (!concerned || pluginData === keepOnlyKubeConfig) return undefined
+      return { ...(await resolve(path, { ...from, pluginData: keepOnlyKubeConfig })), sideEffects: false }
+    })
+  },
+}
+
+/** zod's messages in 60 languages, of which we speak one. */
+const keepOnlyEnglish: Plugin = {
+  name: 'keep-only-english',
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, ({ path }) => ({
+      contents: `export { default as en } from './en.js'`,
+      resolveDir: dirname(path),
+    }))
+  },
+}
+
+if (import.meta.main) await bundle(join(root, 'dist/rtcnode.js'))
