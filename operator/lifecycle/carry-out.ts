@@ -90,10 +90,11 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
 export async function writeStatus(node: RTCNode, status: RTCNodeStatus, writers: Writers): Promise<void> {
   const key = keyOf(node)
   const { apiVersion, kind } = node
-  const { name, namespace, uid } = node.metadata
+  // The version makes a status that was decided on an old view a conflict: it would take back phase and deadline.
+  const { name, namespace, uid, resourceVersion } = node.metadata
   const applied = await writers.nodes.apply(
     key,
-    { apiVersion, kind, metadata: { name, namespace, uid }, status },
+    { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion }, status },
     { fieldManager: FIELD_MANAGER, force: true, subresource: 'status', signal: writers.signal },
   )
   wroteNode(applied, writers)

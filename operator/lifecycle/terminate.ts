@@ -50,7 +50,7 @@ function closeAdmission(at: Situation): 'done' | Waiting {
   return {
     because: 'ClosingAdmission',
     message: 'the agent has not confirmed yet that it takes no new rooms',
-    lookAgainMs: untilDeadline(at),
+    lookAgainMs: Math.min(untilDeadline(at), DRAIN_LOOK_MS),
     ...(asked === 'done' ? {} : asked),
   }
 }
