@@ -183,20 +183,19 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
             const before = sightAt(sight, now)
             sight = heardAgain(sight, now)
             contents.replace(entries, before.state === 'clear' ? before.heardAt : undefined, now)
+            reckon()
             for (const key of new Set([...contents.nodes.keys(), ...contents.intents.keys(), ...told.keys()])) {
               tell(key, 'material')
             }
-            reckon()
           },
           onChanges(changes) {
             const now = clock.monotonic()
             sight = heardAgain(sight, now)
             const { present } = contents.counts()
-            for (const change of changes) {
-              const key = contents.apply(change, now)
-              if (key) tell(key, 'beat')
-            }
+            const about = new Set(changes.map(change => contents.apply(change, now)))
+            // First, so that nobody who is told of a missing key finds the view not frozen yet.
             if (contents.counts().present !== present) reckon()
+            for (const key of about) if (key) tell(key, 'beat')
           },
           onProgress() {
             sight = heardAgain(sight, clock.monotonic())

@@ -17,10 +17,15 @@ const quick = { ttlMs, staleAfterMs: 1_500 }
 const living = ['a', 'b', 'c', 'd'].map(node)
 
 let rig: Rig
+const watchdogs = new Set<NodeJS.Timeout>()
 beforeEach(async () => {
   rig = await startRig()
 })
-afterEach(() => rig[Symbol.asyncDispose]())
+afterEach(async () => {
+  for (const watchdog of watchdogs) clearInterval(watchdog)
+  watchdogs.clear()
+  await rig[Symbol.asyncDispose]()
+})
 
 test('etcd restarted: everybody is fresh again and nobody was taken for gone', async () => {
   const { view, agents, wronged } = await settledFleet()
@@ -36,8 +41,8 @@ test('etcd killed: the key of a node that died meanwhile outlives it, yet the no
   agents.at(-1)?.die()
   await rig.registry.server.start()
   await everybodyFresh(view)
-  // etcd renews every lease when it starts, so this key is still there: false life.
-  assert.equal(view.registration(node('doomed')).state, 'stale')
+  await until('no proof of life', () => view.registration(node('doomed')).state === 'stale', { withinMs: 5_000 })
+  assert.equal(view.health().keys, 5, 'etcd renews every lease when it starts, so the key of the dead is still there')
   await until('its lease ended', () => view.registration(node('doomed')).state === 'absent', { withinMs: 20_000 })
   assert.deepEqual(wronged(), [])
 })
@@ -150,7 +155,7 @@ test('connection cut in the middle of catching up on 6,000 keys, and again while
   await until('cut in the reading', () => proxy.wasCut(), { withinMs: 10_000 })
   await until('6,000 keys', () => view.health().keys === 6_000, { withinMs: 20_000 })
   assert.ok(proxy.connections() > before, 'it has connected again')
-  for (let n = 0; n < 6_000; n += 1) assert.equal(view.registration(node(`n${n}`)).state, 'stale')
+  for (let n = 0; n < 6_000; n += 1) assert.notEqual(view.registration(node(`n${n}`)).state, 'absent')
 })
 
 test('etcd is down when the operator starts: unknown, then synced', async () => {
@@ -163,19 +168,23 @@ test('etcd is down when the operator starts: unknown, then synced', async () => 
   assert.equal(view.registration(node('a')).state, 'absent')
 })
 
-/** Four living nodes and `more`, all fresh, not frozen; and a record of every time a living one could have been killed. */
+/** Four living nodes and `more`, all fresh, not frozen; and a record of every moment a living one could have been killed. */
 async function settledFleet(more: string[] = []): Promise<{ view: FleetView; agents: Agent[]; wronged: () => string[] }> {
   const view = rig.view(rig.connect(), quick)
   const connection = rig.connect()
   const agents = [...living, ...more.map(node)].map(key => rig.agent(connection, key, { ttlSeconds }))
   await everybodyFresh(view, [...living, ...more.map(node)])
   await until('thawed', () => view.health().freeze === undefined, { withinMs: 15_000 })
-  const wronged: string[] = []
-  view.onChange(key => {
-    const { state } = view.registration(key)
-    if (living.includes(key) && state === 'absent' && !view.health().freeze) wronged.push(`${key} ${state}`)
-  })
-  return { view, agents, wronged: () => wronged }
+  const wronged = new Set<string>()
+  const watchdog = setInterval(() => {
+    for (const key of living) {
+      const seen = view.registration(key)
+      // That one key is missing, a first one of many, may be seen a moment before it is known that they are many.
+      if (seen.state === 'absent' && seen.forMs > 100 && !view.health().freeze) wronged.add(key)
+    }
+  }, 20)
+  watchdogs.add(watchdog)
+  return { view, agents, wronged: () => [...wronged] }
 }
 
 const everybodyFresh = (view: FleetView, keys: ObjectKey[] = living): Promise<unknown> =>
