@@ -9,7 +9,9 @@ export class CommandFailed extends Error {
   readonly stderr: string
 
   constructor(command: string, exitCode: number | null, stderr: string) {
-    super(`\`${command}\` ${exitCode === null ? 'was killed or could not start' : `exited with ${exitCode}`}: ${stderr.trim()}`)
+    super(
+      `\`${command}\` ${exitCode === null ? 'was killed or could not start' : `exited with ${exitCode}`}: ${stderr.trim()}`,
+    )
     this.name = 'CommandFailed'
     this.command = command
     this.exitCode = exitCode
@@ -42,8 +44,8 @@ export function run(file: string, args: readonly string[], options: RunOptions =
   child.stdout.on('data', (chunk: Buffer) => stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk))
   const fail = (code: number | null, why: string) => reject(new CommandFailed([file, ...args].join(' '), code, why))
-  child.on('error', (error) => fail(null, error.message))
-  child.on('close', (code) => {
+  child.on('error', error => fail(null, error.message))
+  child.on('close', code => {
     if (code === 0) resolve(Buffer.concat(stdout).toString())
     else fail(code, Buffer.concat(stderr).toString())
   })

@@ -39,6 +39,8 @@ const contents: Record<TestImage, (log: (line: string) => void) => Promise<Omit<
   },
   async operator() {
     const root = join(import.meta.dirname, '../..')
+    const program = join(root, 'dist/rtcnode.js')
+    if (!existsSync(program)) throw new Error(`${program} is not there yet: run \`make build\` first`)
     const node = join(root, 'node_modules/node/bin/node')
     const authorities = '/etc/ssl/certs/ca-certificates.crt'
     return {
@@ -46,7 +48,7 @@ const contents: Record<TestImage, (log: (line: string) => void) => Promise<Omit<
         ...(await sharedLibraries(node)),
         ...(existsSync(authorities) && { [authorities]: authorities }),
         '/usr/bin/node': node,
-        '/app/rtcnode.js': join(root, 'dist/rtcnode.js'),
+        '/app/rtcnode.js': program,
         '/app/package.json': { text: '{"type":"module"}\n' },
       },
       entrypoint: ['node', '/app/rtcnode.js'],
