@@ -100,6 +100,13 @@ export async function writeStatus(node: RTCNode, status: RTCNodeStatus, writers:
   wroteNode(applied, writers)
 }
 
+/** An RTCNode that went without its last steps, because somebody took our finalizer off, leaves its intent behind. */
+export async function sweepIntent(key: ObjectKey, { nodes, intents, fleet, signal }: Writers): Promise<void> {
+  const left = fleet.intent(key)
+  if (left.state !== 'known' && left.state !== 'unreadable') return
+  if ((await nodes.get(key, { signal })) === undefined) await intents.remove(key, { revision: left.revision }, signal)
+}
+
 /** Optimistic: somebody else's finalizer, added meanwhile, makes this a conflict instead of a loss. */
 async function setFinalizers(node: RTCNode, finalizers: readonly string[], writers: Writers): Promise<Outcome> {
   const { resourceVersion, uid } = node.metadata
@@ -109,14 +116,14 @@ async function setFinalizers(node: RTCNode, finalizers: readonly string[], write
 }
 
 /**
- * A pod is only ever made for an owner that the API server itself says lives: made from an old cache for a node already
- * gone, it would be a pod that nobody drains.
+ * A pod is only ever made for an owner that is, by the API server's own word, still as it was seen: made from an old cache
+ * for a node already gone it would be a pod that nobody drains, for a node already Running a second one.
  */
 async function createPod(node: RTCNode, pod: PodManifest, writers: Writers): Promise<Outcome> {
   const { nodes, pods, signal } = writers
   const key = keyOf(node)
   const owner = await nodes.get(key, { signal })
-  if (owner?.metadata.uid !== node.metadata.uid || owner.metadata.deletionTimestamp !== undefined) return outdated
+  if (owner?.metadata.resourceVersion !== node.metadata.resourceVersion) return outdated
   try {
     wrotePod(await pods.create(pod, { signal }), writers)
     return done

@@ -10,7 +10,7 @@ import { type ControllerSpec, type ReconcileContext, watchCache } from '../kube/
 import type { EventRecorder } from '../kube/events.ts'
 import type { Cache, Change } from '../kube/informer.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
-import { carryOut, type Outcome, type Writers, writeStatus } from './carry-out.ts'
+import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from './carry-out.ts'
 import { conditionOf } from './conditions.ts'
 import { decide } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
@@ -65,6 +65,7 @@ async function reconcile(
 ): Promise<{ lookAgainMs?: number }> {
   const node = deps.nodeCache.get(key)
   if (node === undefined) {
+    await sweepIntent(key, { ...deps, signal })
     deps.fleet.forget(key)
     deps.expectations.forget(key)
     memory.forget(key)
