@@ -63,7 +63,7 @@ export function afterEvent(before: NodeRecord | undefined, event: NodeEvent, now
   if (writers === undefined) return { ...record, rejected: undefined }
   const seen = { ...record, rejected: undefined, value: parsed, incarnations: writers }
   if (leaseId === undefined) return { ...seen, emptyRun: undefined }
-  if (event.type === 'put') return { ...seen, beatAt: now, emptyRun: extendRun(record.emptyRun, parsed) }
+  if (event.type === 'put') return { ...seen, beatAt: now, emptyRun: extendRun(record, parsed) }
   // Beats in between went unseen, so a run of empty ones begins anew.
   return { ...seen, beatAt: event.unseenSince, emptyRun: extendRun(undefined, parsed) }
 }
@@ -93,12 +93,19 @@ function withBeat(
   return [{ podUID, bootId, seq }, ...known].slice(0, REMEMBERED_INCARNATIONS)
 }
 
-function extendRun(run: NodeRecord['emptyRun'], value: Value): NodeRecord['emptyRun'] {
+function extendRun(before: NodeRecord | undefined, value: Value): NodeRecord['emptyRun'] {
   if (value.form !== 'full') return undefined
   const { state, sessions, rooms, ackIntent } = value.heartbeat
   if (state !== 'draining' || sessions !== 0 || (rooms ?? 0) !== 0 || ackIntent === undefined) return undefined
-  return { ackIntent, beats: run?.ackIntent === ackIntent ? run.beats + 1 : 1 }
+  const goesOn = before?.emptyRun?.ackIntent === ackIntent && isSameWriter(before.value, value)
+  return { ackIntent, beats: goesOn ? before.emptyRun.beats + 1 : 1 }
 }
+
+const isSameWriter = (a: Value | undefined, b: Value): boolean =>
+  a?.form === 'full' &&
+  b.form === 'full' &&
+  a.heartbeat.podUID === b.heartbeat.podUID &&
+  a.heartbeat.bootId === b.heartbeat.bootId
 
 export interface Judging {
   readonly sight: Sight

@@ -32,7 +32,11 @@ test('etcd restarted: everybody is fresh again and nobody was taken for gone', a
   await rig.registry.server.restart()
   await everybodyFresh(view)
   assert.deepEqual(wronged(), [])
-  assert.deepEqual(agents.map(agent => agent.losses()), [0, 0, 0, 0], 'no lease was given up for a short outage')
+  assert.deepEqual(
+    agents.map(agent => agent.losses()),
+    [0, 0, 0, 0],
+    'no lease was given up for a short outage',
+  )
 })
 
 test('etcd killed: the key of a node that died meanwhile outlives it, yet the node is not fresh', async () => {
@@ -94,7 +98,9 @@ test('half the fleet leaves because it was told to: no freeze', async () => {
     await etcd.put(`/sfu/intents/${key}`).value(JSON.stringify({ podUID: 'x', admission: 'closed', drain }))
   }
   etcd.close()
-  await until('intents seen', () => living.slice(0, 3).every(key => view.intent(key).state === 'known'), { withinMs: 5_000 })
+  await until('intents seen', () => living.slice(0, 3).every(key => view.intent(key).state === 'known'), {
+    withinMs: 5_000,
+  })
   for (const agent of agents.slice(0, 3)) await agent.leave()
   await until('gone', () => view.health().keys === 1, { withinMs: 5_000 })
   assert.equal(view.health().freeze, undefined)
@@ -169,7 +175,9 @@ test('etcd is down when the operator starts: unknown, then synced', async () => 
 })
 
 /** Four living nodes and `more`, all fresh, not frozen; and a record of every moment a living one could have been killed. */
-async function settledFleet(more: string[] = []): Promise<{ view: FleetView; agents: Agent[]; wronged: () => string[] }> {
+async function settledFleet(
+  more: string[] = [],
+): Promise<{ view: FleetView; agents: Agent[]; wronged: () => string[] }> {
   const view = rig.view(rig.connect(), quick)
   const connection = rig.connect()
   const agents = [...living, ...more.map(node)].map(key => rig.agent(connection, key, { ttlSeconds }))

@@ -1,12 +1,12 @@
 // The laws of the registration of one node: what counts as proof of life, and for how long.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { type Monotonic, monotonic } from '../../../operator/ambient/clock.ts'
 import { afterEvent, judge, type NodeEvent, type NodeRecord } from '../../../operator/registry/fleet-state.ts'
 import { parseRegistration } from '../../../operator/registry/parse.ts'
 import type { Registration } from '../../../operator/registry/registration.ts'
-import { heardAgain, type Sight, SILENT_MS, sightAt } from '../../../operator/registry/sight.ts'
+import { heardAgain, SILENT_MS, type Sight, sightAt } from '../../../operator/registry/sight.ts'
 
 const staleAfterMs = 9_000
 const beat = { podUID: 'pod-1', bootId: 'boot-1', seq: 1, state: 'serving', sessions: 0 }
@@ -26,12 +26,19 @@ test('fresh becomes stale by time alone, counted from the last beat', () => {
 })
 
 test('a number that does not grow, or goes back, is no beat', () => {
-  const node = story().clear(0).put(0, { ...beat, seq: 5 }).put(8_000, { ...beat, seq: 5 }).put(8_500, { ...beat, seq: 4 })
+  const node = story()
+    .clear(0)
+    .put(0, { ...beat, seq: 5 })
+    .put(8_000, { ...beat, seq: 5 })
+    .put(8_500, { ...beat, seq: 4 })
   assert.equal(node.at(9_001).state, 'stale')
 })
 
 test('an older boot of the same pod is no beat, a new one is', () => {
-  const node = story().clear(0).put(0, { ...beat, seq: 900 }).put(1_000, { ...beat, bootId: 'boot-2', seq: 1 })
+  const node = story()
+    .clear(0)
+    .put(0, { ...beat, seq: 900 })
+    .put(1_000, { ...beat, bootId: 'boot-2', seq: 1 })
   node.put(9_500, { ...beat, seq: 901 })
   const seen = node.at(9_600)
   assert.ok(seen.state === 'fresh')
@@ -40,7 +47,10 @@ test('an older boot of the same pod is no beat, a new one is', () => {
 })
 
 test("another pod's beat under this key shows that pod's UID, and the rightful one recovers by its next beat", () => {
-  const node = story().clear(0).put(0, beat).put(1_000, { ...beat, podUID: 'pod-2', sessions: 0 })
+  const node = story()
+    .clear(0)
+    .put(0, beat)
+    .put(1_000, { ...beat, podUID: 'pod-2', sessions: 0 })
   const stolen = node.at(1_000)
   assert.ok(stolen.state === 'fresh' && stolen.heartbeat.podUID === 'pod-2')
   node.put(2_000, { ...beat, seq: 2 })
@@ -57,7 +67,11 @@ test('without a lease a value proves nothing, however often it moves', () => {
 })
 
 test('what cannot be trusted is rejected at once, and good again with the next beat', () => {
-  const node = story().clear(0).put(0, beat).put(1_000, { ...beat, seq: 2, sessions: -1 }).put(2_000, 'garbage')
+  const node = story()
+    .clear(0)
+    .put(0, beat)
+    .put(1_000, { ...beat, seq: 2, sessions: -1 })
+    .put(2_000, 'garbage')
   const seen = node.at(3_000)
   assert.ok(seen.state === 'rejected')
   assert.equal(seen.forMs, 2_000)
@@ -113,14 +127,20 @@ for (const [name, broken] of [
   ['it acknowledges nothing', { ackIntent: undefined }],
 ] as const) {
   test(`a run of empty samples ends when ${name}`, () => {
-    const node = story().clear(0).put(1, { ...beat, ...empty, seq: 1 }).put(2, { ...beat, ...empty, seq: 2 })
+    const node = story()
+      .clear(0)
+      .put(1, { ...beat, ...empty, seq: 1 })
+      .put(2, { ...beat, ...empty, seq: 2 })
     node.put(3, { ...beat, ...empty, seq: 3, ...broken })
     assert.equal(node.emptySamples(3, 50), 0)
   })
 }
 
 test('a run of empty samples begins anew with another boot, and after a gap in what we saw', () => {
-  const node = story().clear(0).put(1, { ...beat, ...empty, seq: 1 }).put(2, { ...beat, ...empty, seq: 2 })
+  const node = story()
+    .clear(0)
+    .put(1, { ...beat, ...empty, seq: 1 })
+    .put(2, { ...beat, ...empty, seq: 2 })
   node.found(3, { ...beat, ...empty, seq: 9 }, 2)
   assert.equal(node.emptySamples(3, 50), 1)
   node.put(4, { ...beat, ...empty, seq: 10 }).put(5, { ...beat, ...empty, bootId: 'boot-2', seq: 1 })
@@ -131,7 +151,13 @@ test('law: whatever happens, only a growing number under a lease, seen in sight 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), steps => {
       const node = story().clear(0)
-      const oracle = { beats: new Map<string, number>(), boots: new Map<string, string[]>(), aliveAt: -Infinity, leased: false, readable: false }
+      const oracle = {
+        beats: new Map<string, number>(),
+        boots: new Map<string, string[]>(),
+        aliveAt: -Infinity,
+        leased: false,
+        readable: false,
+      }
       let now = 0
       for (const { afterMs, what } of steps) {
         now += afterMs

@@ -1,8 +1,13 @@
 // Every hostile value is rejected with a reason that fits a log line, or is harmless; none is read as something it is not.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
-import { MAX_VALUE_BYTES, type ParsedRegistration, parseIntent, parseRegistration } from '../../../operator/registry/parse.ts'
+import * as fc from 'fast-check'
+import {
+  MAX_VALUE_BYTES,
+  type ParsedRegistration,
+  parseIntent,
+  parseRegistration,
+} from '../../../operator/registry/parse.ts'
 
 const beat = { podUID: 'pod-1', bootId: 'boot-1', seq: 7, state: 'serving', sessions: 3 }
 const text = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
@@ -109,14 +114,23 @@ test('never throws and never lets a count through that is none, whatever the byt
       if (parsed.form === 'rejected') return parsed.because.length > 0 && parsed.because.length <= 200
       if (parsed.form === 'plain') return Number.isInteger(parsed.load.streams) && !('podUID' in parsed.load)
       const { sessions, seq, cpu } = parsed.heartbeat
-      return Number.isSafeInteger(seq) && Number.isInteger(sessions) && sessions >= 0 && (cpu === undefined || Number.isFinite(cpu))
+      return (
+        Number.isSafeInteger(seq) &&
+        Number.isInteger(sessions) &&
+        sessions >= 0 &&
+        (cpu === undefined || Number.isFinite(cpu))
+      )
     }),
     { numRuns: 2_000 },
   )
 })
 
 test('an intent is read, or rejected with the field named', () => {
-  const intent = { podUID: 'pod-1', admission: 'closed', drain: { reason: 'Deleted', deadline: '2030-01-01T00:00:00Z', stage: 'wait' } }
+  const intent = {
+    podUID: 'pod-1',
+    admission: 'closed',
+    drain: { reason: 'Deleted', deadline: '2030-01-01T00:00:00Z', stage: 'wait' },
+  }
   const parsed = parseIntent(Buffer.from(JSON.stringify(intent)))
   assert.deepEqual(parsed, { form: 'intent', intent: { ...intent, weight: 1 } })
   const wrong = parseIntent(Buffer.from(JSON.stringify({ ...intent, admission: 'ajar' })))
