@@ -5,7 +5,8 @@ import type { ClassReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass, RTCNodeClassStatus } from '../api/rtcnodeclass.ts'
 import { conditionOf, withFindings } from './conditions.ts'
-import { type AgentSettings, type PodManifest, podFor, templateProblem } from './pod.ts'
+import { type PodManifest, podFor, templateProblem } from './pod.ts'
+import type { AgentSettings } from './start-up-environment.ts'
 
 /** What the API server said to a dry run of the class's pod. */
 export type Trial =

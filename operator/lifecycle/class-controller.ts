@@ -13,7 +13,8 @@ import type { ServerClock } from '../kube/server-clock.ts'
 import { decideClass, type Trial } from './accept-class.ts'
 import { FIELD_MANAGER } from './carry-out.ts'
 import { conditionOf } from './conditions.ts'
-import type { AgentSettings, PodManifest } from './pod.ts'
+import type { PodManifest } from './pod.ts'
+import type { AgentSettings } from './start-up-environment.ts'
 
 export interface ClassDeps {
   readonly classCache: Cache<RTCNodeClass>

@@ -4,13 +4,16 @@ import type { Container } from '../api/core.ts'
 import type { OwnerReference } from '../api/meta.ts'
 import { DEFAULT_DRAIN_SECONDS, type RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
-
-/** What the operator itself is configured with and hands on to every agent. */
-export interface AgentSettings {
-  /** etcd as the pods reach it. */
-  readonly registryEndpoints: readonly string[]
-  readonly registryPrefix: string
-}
+import { annotations, labels } from './marks.ts'
+import {
+  type AgentSettings,
+  addressSourceOf,
+  listOf,
+  literal,
+  mergedEnvironment,
+  namesOf,
+  startUpEnvironment,
+} from './start-up-environment.ts'
 
 export interface PodManifest {
   readonly apiVersion: 'v1'
@@ -24,19 +27,6 @@ export interface PodManifest {
   }
   readonly spec: Readonly<Record<string, unknown>>
 }
-
-export const labels = {
-  node: 'rtcnode.io/node',
-  class: 'rtcnode.io/class',
-  managedBy: 'app.kubernetes.io/managed-by',
-} as const
-
-export const annotations = {
-  /** The address clients use, when only the host can tell it; the agent waits for it, and the SFU for the agent. */
-  address: 'rtcnode.io/address',
-  /** How long people may stay, as it was promised when the pod was made: the class may be gone by the time it matters. */
-  drainSeconds: 'rtcnode.io/drain-deadline-seconds',
-} as const
 
 /** Time between the end of a drain and the kubelet's SIGKILL, for whatever is late. */
 const KILL_MARGIN_SECONDS = 30
@@ -113,6 +103,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
       ...(hostNetwork ? { hostNetwork: true } : {}),
       terminationGracePeriodSeconds: graceSeconds,
       tolerations: [...listOf(template['tolerations']), ...outlivesControlPlane],
+      ...(addressComesLater(nodeClass) ? { volumes: [...listOf(template['volumes']), podInfoVolume] } : {}),
       initContainers: [
         agentContainer(nodeClass, environment, graceSeconds),
         ...containersOf(template['initContainers']).map(withEnvironment),
@@ -151,9 +142,19 @@ function sfuContainerOf(container: Container, node: RTCNode, { spec }: RTCNodeCl
   }
 }
 
+/** Only the host knows its external address, and only once the pod is bound: it comes as an annotation, through a volume. */
+const addressComesLater = (nodeClass: RTCNodeClass): boolean => addressSourceOf(nodeClass) === 'ExternalIP'
+
+const POD_INFO_DIR = '/etc/rtcnode'
+const podInfoVolume = {
+  name: 'rtcnode-podinfo',
+  downwardAPI: { items: [{ path: 'annotations', fieldRef: { fieldPath: 'metadata.annotations' } }] },
+}
+
 /** A native sidecar: it starts before the SFU, outlives it, and the SFU waits until it knows the address. */
-function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], graceSeconds: number): Container {
-  const { agent, adapter, sfuContainer } = spec
+function agentContainer(nodeClass: RTCNodeClass, environment: readonly object[], graceSeconds: number): Container {
+  const { agent, adapter, sfuContainer } = nodeClass.spec
+  const late = addressComesLater(nodeClass)
   return {
     name: 'rtcnode-agent',
     image: agent.image,
@@ -175,9 +176,11 @@ function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], 
           name: 'RTCNODE_SFU_CPU_MILLICORES',
           valueFrom: { resourceFieldRef: { containerName: sfuContainer, resource: 'limits.cpu', divisor: '1m' } },
         },
+        ...(late ? [literal('RTCNODE_PODINFO_DIR', POD_INFO_DIR)] : []),
       ],
       agent.env,
     ),
+    ...(late ? { volumeMounts: [{ name: podInfoVolume.name, mountPath: POD_INFO_DIR, readOnly: true }] } : {}),
     startupProbe: { httpGet: { path: '/started', port: agent.port }, periodSeconds: 1, failureThreshold: 300 },
     resources: agent.resources ?? { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '160Mi' } },
     securityContext: {
@@ -191,56 +194,4 @@ function agentContainer({ spec }: RTCNodeClass, environment: readonly object[], 
   }
 }
 
-const literal = (name: string, value: string | number): object => ({ name, value: String(value) })
-const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } })
-
-/**
- * Ours first, so that the template can refer to it as `$(RTCNODE_ADDRESS)`. What the template sets itself it sets instead
- * of us: the class is the admin's, and a name that is there twice makes later server-side applies fail.
- */
-function mergedEnvironment(ours: readonly object[], theirs: unknown): object[] {
-  const taken = new Set(namesOf(theirs))
-  return [...ours.filter(variable => !taken.has((variable as { name: string }).name)), ...listOf(theirs)]
-}
-
-/** What an SFU and its agent need to know at start, in every container. */
-function startUpEnvironment(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSettings): object[] {
-  return [
-    literal('RTCNODE_NAME', node.metadata.name),
-    literal('RTCNODE_NAMESPACE', node.metadata.namespace ?? 'default'),
-    literal('RTCNODE_UID', node.metadata.uid),
-    node.spec.region === undefined
-      ? field('RTCNODE_REGION', "metadata.labels['topology.kubernetes.io/region']")
-      : literal('RTCNODE_REGION', node.spec.region),
-    addressVariable(nodeClass),
-    literal('RTCNODE_REGISTRY_ENDPOINTS', settings.registryEndpoints.join(',')),
-    literal('RTCNODE_REGISTRY_PREFIX', settings.registryPrefix),
-    field('POD_UID', 'metadata.uid'),
-    field('POD_IP', 'status.podIP'),
-    field('HOST_IP', 'status.hostIP'),
-    field('NODE_NAME', 'spec.nodeName'),
-  ]
-}
-
-function addressVariable(nodeClass: RTCNodeClass): object {
-  switch (addressSourceOf(nodeClass)) {
-    case 'Fixed':
-      return literal('RTCNODE_ADDRESS', nodeClass.spec.network.fixedAddress ?? '')
-    case 'PodIP':
-      return field('RTCNODE_ADDRESS', 'status.podIP')
-    case 'HostIP':
-      return field('RTCNODE_ADDRESS', 'status.hostIP')
-    case 'ExternalIP':
-      return field('RTCNODE_ADDRESS', `metadata.annotations['${annotations.address}']`)
-  }
-}
-
-export const addressSourceOf = ({
-  spec,
-}: RTCNodeClass): NonNullable<RTCNodeClass['spec']['network']['addressSource']> =>
-  spec.network.addressSource ?? (spec.network.mode === 'HostNetwork' ? 'HostIP' : 'PodIP')
-
-const listOf = (value: unknown): readonly object[] => (Array.isArray(value) ? (value as object[]) : [])
-const namesOf = (value: unknown): readonly string[] =>
-  listOf(value).map(item => String((item as { name?: unknown }).name))
 const containersOf = (value: unknown): readonly Container[] => listOf(value) as readonly Container[]

@@ -2,9 +2,11 @@
 import { fromTimestamp, type Instant } from '../ambient/clock.ts'
 import { conditionOf } from './conditions.ts'
 import type { Situation, Step, Waiting } from './decision.ts'
-import { type AgentSettings, addressSourceOf, annotations, podFor, templateProblem } from './pod.ts'
+import { annotations } from './marks.ts'
+import { podFor, templateProblem } from './pod.ts'
 import { hostAddress, isReady, startingState } from './pod-view.ts'
 import { isRegistered, missingHeartbeat, ownPod } from './seen.ts'
+import { type AgentSettings, addressSourceOf } from './start-up-environment.ts'
 
 export const FINALIZER = 'rtcnode.io/drain'
 

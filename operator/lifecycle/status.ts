@@ -5,9 +5,9 @@ import type { NodeReason } from '../api/reasons.ts'
 import { type DrainStatus, type LoadStatus, type Phase, phases, type RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf, withFindings } from './conditions.ts'
 import type { Finding, Situation } from './decision.ts'
-import { addressSourceOf } from './pod.ts'
 import { hostAddress } from './pod-view.ts'
 import { isRegistered, missingHeartbeat, ownHeartbeat, ownPod } from './seen.ts'
+import { addressSourceOf } from './start-up-environment.ts'
 
 export interface Verdict {
   readonly phase: Phase

@@ -10,7 +10,7 @@ import type { NodeReason } from '../api/reasons.ts'
 import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import type { Act, Situation, Step, Waiting } from './decision.ts'
-import { annotations } from './pod.ts'
+import { annotations } from './marks.ts'
 import { ownHeartbeat, ownIntent, ownPod, surelyNobody } from './seen.ts'
 
 export const terminationSteps: readonly Step[] = [
@@ -101,11 +101,14 @@ function removeRegistration(at: Situation): 'done' | Waiting {
 function deletePod(at: Situation): 'done' | Waiting {
   const pod = ownPod(at)
   if (pod === undefined) return 'done'
-  const { deletionTimestamp, deletionGracePeriodSeconds = 0, uid } = pod.metadata
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, uid, resourceVersion } = pod.metadata
   const waiting = { because: 'DeletingPod', message: 'the pod is being deleted' } as const
   // A pod that somebody deleted with a long grace need not sit it out: nobody is there any more.
   if (deletionTimestamp !== undefined && deletionGracePeriodSeconds <= POD_GRACE_SECONDS) return waiting
-  return { ...waiting, act: { do: 'delete-pod', uid, gracePeriodSeconds: POD_GRACE_SECONDS } }
+  return {
+    ...waiting,
+    act: { do: 'delete-pod', onlyIf: { uid, resourceVersion }, gracePeriodSeconds: POD_GRACE_SECONDS },
+  }
 }
 
 function removeIntent(at: Situation): 'done' | Waiting {
@@ -141,7 +144,8 @@ function ask(at: Situation, stage: DrainStage): 'done' | { act?: Act } {
     weight: 0,
     drain: { reason, deadline, stage },
   }
-  return { act: { do: 'write-intent', intent } }
+  const { uid, resourceVersion } = pod.metadata
+  return { act: { do: 'write-intent', intent, ...(stage === 'leave' ? { onlyIf: { uid, resourceVersion } } : {}) } }
 }
 
 function acknowledged(at: Situation): boolean {
