@@ -1,5 +1,6 @@
 // The few requests that the cluster itself makes of its servers: is it ready, create the fake nodes. Not for tests of the
 // operator's own client: it shares no code with it.
+import { createInterface } from 'node:readline'
 import { Agent, request } from 'undici'
 import type { Access } from './kubeconfig.ts'
 
@@ -11,9 +12,16 @@ export interface ApiClient {
     body?: unknown,
     signal?: AbortSignal,
   ): Promise<unknown>
+  /** The events of a watch as they come. Ends when the server ends it, rejects when it is cut or refused. */
+  watch(path: string, signal: AbortSignal): AsyncGenerator<WatchEvent>
   /** Whether a GET of the path (`/readyz`) answers 200. */
   answers(path: string, signal: AbortSignal): Promise<boolean>
   close(): Promise<void>
+}
+
+export interface WatchEvent {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  object: unknown
 }
 
 export class ApiRefused extends Error {
@@ -42,6 +50,11 @@ export function createApiClient({ server, authorityPem, identity }: Access): Api
       const text = await answer.body.text()
       if (answer.statusCode >= 300) throw new ApiRefused(`${method} ${path}`, answer.statusCode, text)
       return JSON.parse(text)
+    },
+    async *watch(path, signal) {
+      const answer = await request(server + path, { dispatcher, signal, bodyTimeout: 0 })
+      if (answer.statusCode >= 300) throw new ApiRefused(`GET ${path}`, answer.statusCode, await answer.body.text())
+      for await (const line of createInterface(answer.body)) if (line !== '') yield JSON.parse(line) as WatchEvent
     },
     async answers(path, signal) {
       const answer = await request(server + path, { dispatcher, signal })

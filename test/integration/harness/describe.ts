@@ -1,0 +1,44 @@
+// One line for each thing in a timeline (history.ts): what a person needs to see of it, and nothing that changes by itself.
+import type { Pod } from '../../../operator/api/core.ts'
+import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import type { RegistryEntry } from '../../../operator/registry/watch.ts'
+
+export function describeNode({ metadata, spec, status }: RTCNode): string {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+  const drain = status?.drain
+  return words(
+    `v${metadata.resourceVersion}`,
+    status?.phase,
+    ready && `Ready=${ready.status} ${ready.reason}: ${ready.message}`,
+    status?.load && `load.sessions=${status.load.sessions}`,
+    drain && `deadline=${drain.deadline} remaining=${drain.sessionsRemaining ?? '?'}`,
+    drain?.skipped && `skipped=${drain.skipped.join()}`,
+    spec.cordoned && 'cordoned',
+    metadata.deletionTimestamp !== undefined && `deleted=${metadata.deletionTimestamp}`,
+    `finalizers=[${metadata.finalizers?.join() ?? ''}]`,
+  )
+}
+
+export function describePod({ metadata, spec, status }: Pod): string {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+  return words(
+    `v${metadata.resourceVersion}`,
+    `uid=${metadata.uid.slice(0, 8)}`,
+    status?.phase,
+    `Ready=${ready?.status ?? '?'}`,
+    `host=${spec.nodeName ?? '-'}`,
+    metadata.deletionTimestamp !== undefined &&
+      `deleted=${metadata.deletionTimestamp} grace=${metadata.deletionGracePeriodSeconds ?? '?'}`,
+  )
+}
+
+export const describeEvent = (event: { type?: string; reason?: string; note?: string }): string =>
+  words(event.type, event.reason, event.note)
+
+export function describeKey(entry: RegistryEntry | undefined): string {
+  if (!entry) return 'is gone'
+  const text = new TextDecoder().decode(entry.value).replace(/"seq":\d+,?/, '')
+  return words(`lease=${entry.leaseId === undefined ? 'none' : 'yes'}`, text.slice(0, 400))
+}
+
+const words = (...parts: (string | false | undefined)[]): string => parts.filter(Boolean).join(' ')

@@ -1,0 +1,185 @@
+// One test's namespace and the verbs tests speak in. Every wait is for a condition and bounded; a failure carries the
+// timeline of all that happened in the namespace. At the end nothing may be left, and nobody was cut.
+import assert from 'node:assert/strict'
+import type { Pod } from '../../../operator/api/core.ts'
+import { keyOf, type ObjectKey, objectKey } from '../../../operator/api/meta.ts'
+import type { NodeReason } from '../../../operator/api/reasons.ts'
+import type { Phase, RTCNode, RTCNodeSpec } from '../../../operator/api/rtcnode.ts'
+import { until } from '../../cluster/until.ts'
+import type { SfuHandle } from '../../sfu/fleet.ts'
+import { breachesOf } from './laws.ts'
+import { ensureNamespace } from './operator.ts'
+import type { World } from './world.ts'
+
+/** How a test names a node of its own. */
+export type NodeName = string
+
+export interface Within {
+  /** An upper bound for a busy machine, never a promise of speed; default 60,000. */
+  readonly withinMs?: number
+}
+
+export interface Scene {
+  readonly namespace: string
+  key(name: NodeName): ObjectKey
+  /** kubectl apply of an RTCNode; resolves with its name. Default class `sim`, default name `n`. */
+  applyNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
+  /** As applyNode, and awaits Running. */
+  runningNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
+  /** Asks for its deletion; does not wait. */
+  deleteNode(name: NodeName): Promise<void>
+  /** Kubectl in this namespace. */
+  kubectl(...args: string[]): Promise<string>
+  /** As the API server has it now. Rejects when there is none. */
+  node(name: NodeName): Promise<RTCNode>
+  pod(name: NodeName): Promise<Pod>
+  /** Resolve with the first version of the node, from the present one on, for which it holds. */
+  expectPhase(name: NodeName, phase: Phase, within?: Within): Promise<RTCNode>
+  expectReason(name: NodeName, reason: NodeReason, like?: Within & { message?: RegExp }): Promise<RTCNode>
+  expectNode(name: NodeName, what: string, holds: (node: RTCNode) => unknown, within?: Within): Promise<RTCNode>
+  expectPod(name: NodeName, what: string, holds: (pod: Pod | undefined) => unknown, within?: Within): Promise<void>
+  /** Object, pod, key and intent. */
+  expectGone(name: NodeName, within?: Within): Promise<void>
+  /** Rejects unless nothing of the kind happens for that long; for “nothing is done to it”. */
+  expectNever(what: string, happens: () => unknown, forMs: number): Promise<void>
+  /** Whether any version of the node, up to now, had this reason. */
+  wasEver(name: NodeName, reason: NodeReason): boolean
+  sfu(name: NodeName): SfuHandle
+  timeline(name?: NodeName): string
+}
+
+const DEFAULT_WITHIN_MS = 60_000
+
+let scenes = 0
+
+export async function playScene(
+  world: World,
+  title: string,
+  play: (scene: Scene, world: World) => Promise<void>,
+): Promise<void> {
+  const slug = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+  const namespace = `s${++scenes}-${slug}`.slice(0, 40).replace(/-+$/, '')
+  await ensureNamespace(world.cluster, namespace)
+  try {
+    await play(sceneIn(world, namespace), world)
+    await leaveNothing(world, namespace)
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Error(`${message}\n\nwhat happened:\n${world.history.timeline(namespace)}\n`, { cause: error })
+  }
+}
+
+export const readyOf = (node: RTCNode) => node.status?.conditions?.find(({ type }) => type === 'Ready')
+
+function sceneIn(world: World, namespace: string): Scene {
+  const { cluster, history, fleet } = world
+  const key = (name: NodeName): ObjectKey => objectKey(name, namespace)
+  const nodePath = (name: NodeName) => `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes/${name}`
+
+  const scene: Scene = {
+    namespace,
+    key,
+    async applyNode({ name = 'n', ...spec } = {}) {
+      await world.apply({
+        apiVersion: 'rtcnode.io/v1alpha1',
+        kind: 'RTCNode',
+        metadata: { name, namespace },
+        spec: { className: 'sim', ...spec },
+      })
+      return name
+    },
+    async runningNode(spec) {
+      const name = await scene.applyNode(spec)
+      await scene.expectReason(name, 'Serving')
+      return name
+    },
+    deleteNode: async name => void (await cluster.api.call('DELETE', nodePath(name))),
+    kubectl: (...args) => cluster.kubectl(['-n', namespace, ...args]),
+    node: name => cluster.api.call('GET', nodePath(name)) as Promise<RTCNode>,
+    pod: name => cluster.api.call('GET', `/api/v1/namespaces/${namespace}/pods/${name}`) as Promise<Pod>,
+    expectPhase: (name, phase, within) =>
+      scene.expectNode(name, `phase ${phase}`, ({ status }) => status?.phase === phase, within),
+    expectReason: (name, reason, { message, ...within } = {}) =>
+      scene.expectNode(
+        name,
+        `reason ${reason}${message ? `, message like ${message}` : ''}`,
+        node => readyOf(node)?.reason === reason && (message?.test(readyOf(node)?.message ?? '') ?? true),
+        within,
+      ),
+    expectNode: (name, what, holds, { withinMs = DEFAULT_WITHIN_MS } = {}) => {
+      let from = Math.max(0, history.nodes(key(name)).length - 1)
+      return history.until(
+        `${name}: ${what}`,
+        () => {
+          const versions = history.nodes(key(name))
+          while (from < versions.length) {
+            const node = versions[from++]?.is
+            if (node && holds(node)) return node
+          }
+          return undefined
+        },
+        withinMs,
+      )
+    },
+    async expectPod(name, what, holds, { withinMs = DEFAULT_WITHIN_MS } = {}) {
+      await history.until(`pod of ${name}: ${what}`, () => holds(history.pods(key(name)).at(-1)?.is), withinMs)
+    },
+    async expectGone(name, { withinMs = DEFAULT_WITHIN_MS } = {}) {
+      await history.until(
+        `${name} gone`,
+        () => history.nodes(key(name)).at(-1)?.is === undefined && history.pods(key(name)).at(-1)?.is === undefined,
+        withinMs,
+      )
+      await until(`registry keys of ${name} gone`, async () => (await keysOf(world, key(name))).length === 0, {
+        withinMs,
+      })
+    },
+    async expectNever(what, happens, forMs) {
+      const happened = await history.until(what, happens, forMs).then(
+        () => true,
+        () => false,
+      )
+      assert.equal(happened, false, `${what}: it must not happen, and it did`)
+    },
+    wasEver: (name, reason) => history.nodes(key(name)).some(({ is }) => is && readyOf(is)?.reason === reason),
+    sfu: name => fleet.node(key(name)),
+    timeline: name => history.timeline(name === undefined ? namespace : key(name)),
+  }
+  return scene
+}
+
+async function keysOf({ etcd }: World, of: ObjectKey): Promise<string[]> {
+  const found = await Promise.all(['nodes', 'intents'].map(kind => etcd.get(`/sfu/${kind}/${of}`).exec()))
+  return found.flatMap(({ kvs }) => kvs.map(kv => kv.key.toString()))
+}
+
+/** After every test: all nodes deleted and everybody gone home, nothing is left of them, and no law was broken. */
+async function leaveNothing(world: World, namespace: string): Promise<void> {
+  const { cluster, etcd, fleet, history } = world
+  for (const where of history.seenIn(namespace)) if (fleet.node(where).isRunning) fleet.node(where).leaveAll()
+  await cluster.api.call('DELETE', `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`)
+  const left = async (): Promise<string[]> => {
+    const [nodes, pods, keys] = await Promise.all([
+      list(world, `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`),
+      list(world, `/api/v1/namespaces/${namespace}/pods?labelSelector=rtcnode.io/node`),
+      Promise.all(['nodes', 'intents'].map(kind => etcd.getAll().prefix(`/sfu/${kind}/${namespace}/`).keys())),
+    ])
+    return [...nodes.map(name => `node ${name}`), ...pods.map(name => `pod ${name}`), ...keys.flat()]
+  }
+  await until('everything to be gone', async () => (await left()).length === 0, {
+    withinMs: 90_000,
+    everyMs: 200,
+  }).catch(async () => assert.deepEqual(await left(), [], 'left behind after all was deleted'))
+  assert.deepEqual(breachesOf(history, namespace), [], 'laws of a life that were broken')
+  assert.deepEqual(
+    fleet.ledger.early().filter(line => line.includes(` on ${namespace}/`)),
+    [],
+    'people who were cut before their deadline',
+  )
+  await cluster.api.call('DELETE', `/api/v1/namespaces/${namespace}`)
+}
+
+async function list({ cluster }: World, path: string): Promise<string[]> {
+  const { items } = (await cluster.api.call('GET', path)) as { items: Pod[] }
+  return items.map(keyOf)
+}

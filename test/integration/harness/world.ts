@@ -1,0 +1,81 @@
+// Everything the operator lives in, for the tests of one file: cluster with fake nodes, CRDs, a class, the operator, a fleet
+// of simulated SFUs, and a bystander who records what happens. `suiteInWorld` gives each of its tests a namespace.
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { Etcd3 } from 'etcd3'
+import { type Cluster, type ClusterOptions, startCluster } from '../../cluster/cluster.ts'
+import { type SfuFleet, startFleet } from '../../sfu/fleet.ts'
+import { simClass } from './class.ts'
+import { type History, recordHistory } from './history.ts'
+import { type Operator, type OperatorOptions, startOperator } from './operator.ts'
+import { playScene, type Scene } from './scene.ts'
+
+export interface World extends AsyncDisposable {
+  readonly cluster: Cluster
+  readonly operator: Operator
+  readonly fleet: SfuFleet
+  /** What happened, by a watch of nobody's but ours. */
+  readonly history: History
+  /** For hostile values, and to see what is left. */
+  readonly etcd: Etcd3
+  /** kubectl apply. Gives what kubectl said; rejects with what the API server said against it. */
+  apply(manifest: object): Promise<string>
+}
+
+export interface WorldOptions {
+  readonly cluster?: ClusterOptions
+  readonly operator?: OperatorOptions
+}
+
+const crdsFolder = join(import.meta.dirname, '../../../crds')
+
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const undo = new AsyncDisposableStack()
+  try {
+    const cluster = undo.use(await startCluster({ kwokNodes: 2, ...options.cluster }))
+    await cluster.kubectl(['apply', '-f', crdsFolder])
+    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crdsFolder])
+    const etcd = new Etcd3({ hosts: cluster.registry.endpoints })
+    undo.defer(() => etcd.close())
+    const history = undo.use(recordHistory(cluster))
+    const apply = (manifest: object) => cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(manifest) })
+    await apply(simClass('sim'))
+    const fleet = undo.use(
+      await startFleet({ kubeconfigPath: cluster.kubeconfigPath, registry: { endpoints: cluster.registry.endpoints } }),
+    )
+    const operator = undo.use(await startOperator(cluster, options.operator))
+    return { cluster, operator, fleet, history, etcd, apply, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+  } catch (error) {
+    await undo.disposeAsync()
+    throw error
+  }
+}
+
+export interface SuiteOptions extends WorldOptions {
+  /** How many tests run at once, each in a namespace of its own; default 4. 1 for those that break the whole world. */
+  readonly sideBySide?: number
+}
+
+export type Declare = (name: string, play: (scene: Scene, world: World) => Promise<void>) => void
+
+const SCENE_WITHIN_MS = 240_000
+
+/** One world for the tests that `declare` declares; nothing of it is left afterwards. */
+export function suiteInWorld(title: string, options: SuiteOptions, declare: (promise: Declare) => void): void {
+  suite(title, { concurrency: options.sideBySide ?? 4 }, () => {
+    let world: World | undefined
+    before(
+      async () => {
+        world = await startWorld(options)
+      },
+      { timeout: 300_000 },
+    )
+    after(() => world?.[Symbol.asyncDispose]())
+    declare((name, play) =>
+      test(name, { timeout: SCENE_WITHIN_MS }, () => {
+        if (world === undefined) throw new Error('the world did not start')
+        return playScene(world, name, play)
+      }),
+    )
+  })
+}
