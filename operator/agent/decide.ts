@@ -26,7 +26,7 @@ export interface Stance {
   readonly closedAt?: Monotonic
   readonly drain?: NonNullable<Intent['drain']>
   /** Revision of the intent obeyed now. */
-  readonly ackIntent?: number
+  readonly ackIntent?: number | undefined
   readonly evictedAt?: Monotonic
   /** Readings in a row, taken after admission was closed, with nobody there. */
   readonly emptyReadings: number

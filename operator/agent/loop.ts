@@ -8,6 +8,7 @@ import type { SfuAdapter, SfuReading } from './adapter.ts'
 import { type Act, type Decision, decide, initialStance, type SeenSfu, type Stance } from './decide.ts'
 import type { AgentMetrics } from './metrics.ts'
 import type { Place } from './place.ts'
+import { within } from './within.ts'
 
 export interface LoopOptions {
   readonly podUID: string
@@ -64,44 +65,53 @@ export function agentLoop(options: LoopOptions): AgentLoop {
     const preStop =
       preStopAskedAt === undefined ? undefined : { askedAt: preStopAskedAt, graceMs: options.graceSeconds * 1_000 }
     const decision = decide(stance, { intent, sfu: seen, ...(preStop && { preStop }) }, podUID, clock.monotonic())
-    if (await carryOutAll(decision.acts, signal)) {
-      if (decision.state !== state) log.info('state changed', { from: state, to: decision.state, intent })
-      stance = decision.stance
-      state = decision.state
-    }
+    const isDone = await carryOutAll(decision.acts, signal)
+    if (isDone && decision.state !== state) log.info('state changed', { from: state, to: decision.state, intent })
+    if (isDone || decision.stance.left) state = decision.state
+    stance = isDone ? decision.stance : { ...decision.stance, admission: stance.admission, ackIntent: stance.ackIntent }
     if (decision.mayStop) stoppable.resolve()
   }
 
-  /** False when admission could not be changed: then nothing may claim that it was, and the next beat tries again. */
+  /** False when admission could not be changed: then nothing may claim that it was, and the next step tries again. */
   async function carryOutAll(acts: readonly Act[], signal: AbortSignal): Promise<boolean> {
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(ACT_WITHIN_MS)])
-    try {
-      for (const act of acts) await carryOut(act, bound)
-      return true
-    } catch (error) {
-      log.warn('the SFU did not change its admission', { error })
-      return false
+    let isDone = true
+    for (const act of acts) {
+      try {
+        await carryOut(act, signal)
+      } catch (error) {
+        log.warn('the SFU did not change its admission', { error })
+        isDone = false
+      }
     }
+    return isDone
   }
 
   async function carryOut(act: Act, signal: AbortSignal): Promise<void> {
+    const bounded = (work: (signal: AbortSignal) => Promise<void> | undefined) =>
+      within(ACT_WITHIN_MS, { clock, signal }, work)
     switch (act.do) {
       case 'close-admission':
-        return adapter.closeAdmission?.(signal)
+        return bounded(bound => adapter.closeAdmission?.(bound))
       case 'open-admission':
-        return adapter.openAdmission?.(signal)
+        return bounded(bound => adapter.openAdmission?.(bound))
       case 'notify-drain':
-        return inBackground('telling people about the drain', adapter.notifyDrain?.(act.notice, signal))
+        return inBackground(
+          'telling people about the drain',
+          bounded(bound => adapter.notifyDrain?.(act.notice, bound)),
+        )
       case 'evict':
-        return inBackground('moving people off', adapter.evict(signal).then(countMoved))
+        return inBackground(
+          'moving people off',
+          bounded(bound => adapter.evict(bound).then(countMoved)),
+        )
       case 'leave':
         return options.leave()
     }
   }
 
   /** Not awaited: thousands of people may take seconds to tell, and the heart must beat meanwhile. */
-  function inBackground(what: string, work: Promise<void> | undefined): void {
-    work?.catch((error: unknown) => log.warn(`${what} failed`, { error }))
+  function inBackground(what: string, work: Promise<void>): void {
+    work.catch((error: unknown) => log.warn(`${what} failed`, { error }))
   }
 
   function countMoved({ moved }: { moved: number }): void {
@@ -113,7 +123,7 @@ export function agentLoop(options: LoopOptions): AgentLoop {
   async function read(signal: AbortSignal): Promise<void> {
     const takenAt = clock.monotonic()
     try {
-      const taken = await adapter.read(AbortSignal.any([signal, AbortSignal.timeout(READ_WITHIN_MS)]))
+      const taken = await within(READ_WITHIN_MS, { clock, signal }, bound => adapter.read(bound))
       if ('failed' in reading) log.info('the SFU answers', { bootId: taken.bootId, sessions: taken.sessions })
       reading = taken
       seen = { state: 'answers', takenAt, sessions: taken.sessions, rooms: taken.load.rooms ?? 0 }

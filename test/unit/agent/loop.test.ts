@@ -134,6 +134,35 @@ test('an admission that cannot be closed is not claimed to be, and is tried agai
   assert.deepEqual([told.at(-1)?.state, told.at(-1)?.ackIntent], ['closed', 7])
 })
 
+test('people are moved off in time though admission cannot be closed', async t => {
+  const { clock, sfu, told, loop } = await start(t, {
+    closeAdmission: async () => Promise.reject(new SfuUnreachableError('http://sfu', 'busy')),
+  })
+  sfu.sessions = 2
+  loop.seeIntent(drain('evict'))
+  await clock.advance(4_000)
+  assert.deepEqual(sfu.done, ['notify Deleted', 'evict'])
+  assert.ok(told.every(beat => beat.ackIntent === undefined))
+})
+
+test('an SFU that hangs is given up for a beat after 2 s', async t => {
+  let readings = 0
+  const { clock, told, loop } = await start(t, {
+    read: signal => {
+      readings += 1
+      const hanging = Promise.withResolvers<never>()
+      signal.addEventListener('abort', () => hanging.reject(signal.reason))
+      return readings === 1 ? hanging.promise : Promise.resolve({ bootId: 'b', sessions: 0, load: {} })
+    },
+  })
+  loop.seeIntent(absent)
+  await clock.advance(1_900)
+  assert.equal(readings, 1)
+  await clock.advance(1_100)
+  assert.equal(readings, 2)
+  assert.equal(told.length, 1)
+})
+
 test('while it drains and nobody is there, it beats each second; with people only every 3 s, until the last has left', async t => {
   const { clock, sfu, told, loop } = await start(t)
   sfu.sessions = 1
