@@ -58,6 +58,8 @@ export interface ApplyOptions extends PatchOptions {
 export interface DeleteOptions extends CallOptions {
   /** Only this life of the object is deleted. */
   uid: Uid
+  /** Only this version of it; a Conflict when it has changed since. */
+  resourceVersion?: string
   gracePeriodSeconds?: number
   propagationPolicy?: 'Foreground' | 'Background' | 'Orphan'
 }
@@ -159,8 +161,8 @@ export function resourceClient<T extends KubeObject>(
     },
 
     async delete(key, options) {
-      const { uid, gracePeriodSeconds, propagationPolicy } = options
-      const body = { preconditions: { uid }, gracePeriodSeconds, propagationPolicy }
+      const { uid, resourceVersion, gracePeriodSeconds, propagationPolicy } = options
+      const body = { preconditions: { uid, resourceVersion }, gracePeriodSeconds, propagationPolicy }
       try {
         await transport.request({ method: 'DELETE', path: objectPath(key), body, lane, ...bounds(options) })
         return 'deleted'

@@ -8,9 +8,10 @@ import type { Expectations } from '../kube/expectations.ts'
 import type { ResourceClient } from '../kube/resource.ts'
 import type { FleetView } from '../registry/fleet.ts'
 import type { IntentWriter } from '../registry/intents.ts'
-import type { Act, Refusal } from './decision.ts'
-import { labels, type PodManifest } from './pod.ts'
-import { isPodOf } from './pod-view.ts'
+import type { Act, PodVersion, Refusal } from './decision.ts'
+import { labels } from './marks.ts'
+import type { PodManifest } from './pod.ts'
+import { isPodOf, isReady } from './pod-view.ts'
 import { FINALIZER } from './start.ts'
 
 export const FIELD_MANAGER = 'rtcnode-operator'
@@ -53,6 +54,7 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
       )
       return done
     case 'write-intent': {
+      if (act.onlyIf !== undefined && !(await isStill(act.onlyIf, key, writers))) return outdated
       const before = fleet.intent(key)
       if (before.state === 'unknown') return outdated
       const expect = before.state === 'absent' ? 'absent' : { revision: before.revision }
@@ -65,14 +67,16 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
       return done
     }
     case 'delete-pod':
-      await pods.delete(key, { uid: act.uid, gracePeriodSeconds: act.gracePeriodSeconds, signal })
-      writers.expectations.deleted({ by: key, kind: 'Pod', key, uid: act.uid })
+      await pods.delete(key, { ...act.onlyIf, gracePeriodSeconds: act.gracePeriodSeconds, signal })
+      writers.expectations.deleted({ by: key, kind: 'Pod', key, uid: act.onlyIf.uid })
       return done
     case 'delete-node': {
-      const pod = act.because === 'PodLost' ? await ownLivePod(node, writers) : undefined
-      if (pod !== undefined) return restoreLabels(pod, writers)
-      await nodes.delete(key, { uid: node.metadata.uid, signal })
-      writers.expectations.deleted({ by: key, kind: 'RTCNode', key, uid: node.metadata.uid })
+      const pod = await ownLivePod(node, writers)
+      if (pod !== undefined && act.because === 'PodLost') return restoreLabels(pod, writers)
+      if (pod !== undefined && act.because === 'HealthTimeout' && isReady(pod)) return outdated
+      const { uid, resourceVersion } = node.metadata
+      await nodes.delete(key, { uid, resourceVersion, signal })
+      writers.expectations.deleted({ by: key, kind: 'RTCNode', key, uid })
       return done
     }
     case 'release-finalizer': {
@@ -149,6 +153,15 @@ async function nameTaken(node: RTCNode, writers: Writers): Promise<Outcome> {
 async function ownLivePod(node: RTCNode, { pods, signal }: Writers): Promise<Pod | undefined> {
   const pod = await pods.get(keyOf(node), { signal })
   return pod !== undefined && isPodOf(pod, node) ? pod : undefined
+}
+
+async function isStill(
+  { uid, resourceVersion }: PodVersion,
+  key: ObjectKey,
+  { pods, signal }: Writers,
+): Promise<boolean> {
+  const pod = await pods.get(key, { signal })
+  return pod?.metadata.uid === uid && pod.metadata.resourceVersion === resourceVersion
 }
 
 /** A pod that lives but is not in our cache has lost the labels we watch by, or the cache is late. */

@@ -16,8 +16,8 @@ import { decide } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
 import { type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf } from './node-events.ts'
-import type { AgentSettings } from './pod.ts'
 import { isPodOf } from './pod-view.ts'
+import type { AgentSettings } from './start-up-environment.ts'
 import { sameStatus } from './status.ts'
 
 export interface LifecycleDeps extends Omit<Writers, 'signal'> {

@@ -3,7 +3,7 @@
 import type { Instant } from '../ambient/clock.ts'
 import type { Host, Pod } from '../api/core.ts'
 import type { Intent } from '../api/intent.ts'
-import type { Condition, Uid } from '../api/meta.ts'
+import type { Condition, ObjectMeta, Uid } from '../api/meta.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { ConditionType, DrainStatus, RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
@@ -36,11 +36,15 @@ export type Act =
   | { readonly do: 'add-finalizer' }
   | { readonly do: 'create-pod'; readonly pod: PodManifest }
   | { readonly do: 'annotate-pod'; readonly uid: Uid; readonly annotations: Readonly<Record<string, string>> }
-  | { readonly do: 'write-intent'; readonly intent: Intent }
-  | { readonly do: 'delete-pod'; readonly uid: Uid; readonly gracePeriodSeconds: number }
+  /** With `onlyIf`: when the pod is still as it was seen. */
+  | { readonly do: 'write-intent'; readonly intent: Intent; readonly onlyIf?: PodVersion }
+  | { readonly do: 'delete-pod'; readonly onlyIf: PodVersion; readonly gracePeriodSeconds: number }
   | { readonly do: 'delete-intent' }
   | { readonly do: 'delete-node'; readonly because: GiveUpReason }
   | { readonly do: 'release-finalizer' }
+
+/** That a pod is not running is often read from the pod; an old view of it must not cost anybody a call. */
+export type PodVersion = Pick<ObjectMeta, 'uid' | 'resourceVersion'>
 
 /** Why the operator itself deletes an RTCNode. */
 export type GiveUpReason = Extract<NodeReason, 'StartupTimeout' | 'HealthTimeout' | 'PodLost'>
