@@ -61,6 +61,7 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
       return { outcome: 'intent-written', ...(await intents.write(key, act.intent, expect, signal)) }
     }
     case 'delete-intent': {
+      if ((await ownLivePod(node, writers)) !== undefined) return outdated
       const before = fleet.intent(key)
       if (before.state !== 'known' && before.state !== 'unreadable') return outdated
       await intents.remove(key, { revision: before.revision }, signal)
