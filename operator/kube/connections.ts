@@ -21,10 +21,10 @@ export const MAX_REQUEST_CONNECTIONS = 32
 
 export function openConnections(credentials: Credentials): Connections {
   const lanes = {
-    requests: pool(credentials, { connections: MAX_REQUEST_CONNECTIONS, bodyTimeout: 30_000 }),
+    requests: pool(credentials, { connections: MAX_REQUEST_CONNECTIONS, bodyTimeout: 30_000, headersTimeout: 60_000 }),
     // A quiet watch is a good watch: its liveness is the informer's business.
-    watches: pool(credentials, { connections: null, bodyTimeout: 0 }),
-    lease: pool(credentials, { connections: 2, bodyTimeout: 10_000 }),
+    watches: pool(credentials, { connections: null, bodyTimeout: 0, headersTimeout: 30_000 }),
+    lease: pool(credentials, { connections: 2, bodyTimeout: 10_000, headersTimeout: 10_000 }),
   }
   return {
     id: credentials.connectionId,
@@ -34,13 +34,19 @@ export function openConnections(credentials: Credentials): Connections {
   }
 }
 
-function pool({ tls, proxyUrl }: Credentials, limits: { connections: number | null; bodyTimeout: number }): Dispatcher {
+/** Times in milliseconds; 0 for none. The transport's own deadlines are shorter, except for watches. */
+interface Limits {
+  connections: number | null
+  headersTimeout: number
+  bodyTimeout: number
+}
+
+function pool({ tls, proxyUrl }: Credentials, limits: Limits): Dispatcher {
   const options = {
     ...limits,
     pipelining: 1,
     // Node's HTTP/2 client has leaked memory over days for others, and one connection would be one point of stalling.
     allowH2: false,
-    headersTimeout: 60_000,
     keepAliveTimeout: 30_000,
     connect: { ...tls, timeout: 5_000, keepAlive: true, keepAliveInitialDelay: 30_000 },
   }

@@ -185,13 +185,13 @@ test('an informer lists in pages, follows every change, and knows when its own w
 
 test('an informer outlives its API server: killed and restarted, it ends with what is true then', async () => {
   const labels = { of: 'outage' }
-  const before = await configMaps.create(configMap('outage-1', {}, labels))
+  const first = await configMaps.create(configMap('outage-1', {}, labels))
   const stop = new AbortController()
   const cache = informer(configMaps, { ...ambient, namespace, labelSelector: 'of=outage' })
   const running = cache.run(stop.signal)
   await cache.whenSynced(AbortSignal.timeout(20_000))
   await cluster.apiserver.restart()
-  await configMaps.delete(keyOf(before), { uid: before.metadata.uid })
+  await configMaps.delete(keyOf(first), { uid: first.metadata.uid })
   await configMaps.create(configMap('outage-2', {}, labels))
   await until('the cache to be true again', () => cache.size === 1 && cache.get(objectKey('outage-2', namespace)), {
     withinMs: 60_000,

@@ -126,10 +126,10 @@ test('a label put on the lease by somebody costs nobody the leadership', async (
   const leader = await candidate('labelled', 'leader')
   await until('it to lead', () => leader.isLeader(), { withinMs: 10_000 })
   const client = resourceClient(transports[0] as KubeTransport, leaseType)
-  const before = await client.mergePatch(objectKey('labelled', namespace), { metadata: { labels: { by: 'hand' } } })
+  const labelled = await client.mergePatch(objectKey('labelled', namespace), { metadata: { labels: { by: 'hand' } } })
   await until(
     'a renewal after that',
-    async () => (await client.get(objectKey('labelled', namespace)))?.spec?.renewTime !== before.spec?.renewTime,
+    async () => (await client.get(objectKey('labelled', namespace)))?.spec?.renewTime !== labelled.spec?.renewTime,
     { withinMs: 10_000 },
   )
   assert.deepEqual([leader.isLeader(), leader.starts, leader.losses], [true, 1, 0])

@@ -1,7 +1,7 @@
 // The laws of the work queue, held against random histories on a fake clock.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { kubeMetrics } from '../../../operator/kube/metrics.ts'
 import { type WorkQueue, workQueue } from '../../../operator/kube/queue.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'

@@ -1,7 +1,7 @@
 // The server's time, learned from Date headers that are cut to seconds and arrive late.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { instant, monotonic } from '../../../operator/ambient/clock.ts'
 import { believe, type Hearing, SET_BACK_MS, serverClock } from '../../../operator/kube/server-clock.ts'
 import { fakeClock } from '../fake-clock.ts'
