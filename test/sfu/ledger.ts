@@ -9,6 +9,8 @@ export interface Session {
   readonly podUID: Uid
   readonly participant: string
   readonly joinedAt: Date
+  /** When the agent said that the node drains. */
+  toldAt?: Date
   ending?: Ending
 }
 

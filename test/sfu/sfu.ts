@@ -64,6 +64,10 @@ export function simulatedSfu(identity: Identity, ledger: LedgerWriter, onChange:
           },
         }
       },
+      async notifyDrain() {
+        answer()
+        for (const session of sessions.values()) session.toldAt ??= new Date()
+      },
       async evict() {
         answer()
         const moved = sessions.size
