@@ -6,7 +6,7 @@ import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
 import { type Health, healthOf, intentAct } from './running.ts'
-import { FINALIZER, startSteps, takeFinalizer } from './start.ts'
+import { FINALIZER, givesUpAt, startSteps, takeFinalizer } from './start.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { nextStatus } from './status.ts'
 import { terminationSteps } from './terminate.ts'
@@ -22,7 +22,18 @@ function pending(at: Situation, settings: AgentSettings): Decision {
   const waiting = firstNotDone(startSteps(settings), at)
   if (waiting === undefined) return running(at)
   const status = nextStatus(at, { phase: 'Pending', ready: 'False', ...waiting })
-  return tooNewToTell(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
+  const decision = tooNewToTell(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
+  return { ...decision, ...lookAgainBy(givesUpAt(at), at.now, decision.lookAgainMs) }
+}
+
+/** A start that hangs (an image that never comes) causes no event: only time brings the operator back to give it up. */
+function lookAgainBy(
+  endsAt: Instant | undefined,
+  now: Instant,
+  lookAgainMs: number | undefined,
+): Pick<Decision, 'lookAgainMs'> {
+  if (endsAt === undefined || endsAt <= now) return {}
+  return { lookAgainMs: Math.min(lookAgainMs ?? Number.POSITIVE_INFINITY, endsAt - now) }
 }
 
 function running(at: Situation): Decision {

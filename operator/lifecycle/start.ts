@@ -1,5 +1,5 @@
 // A start reads as the list of its steps; the first that is not done speaks. A node is Running when all are done.
-import { fromTimestamp, type Instant } from '../ambient/clock.ts'
+import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
 import { conditionOf } from './conditions.ts'
 import type { Situation, Step, Waiting } from './decision.ts'
 import { annotations } from './marks.ts'
@@ -23,9 +23,8 @@ export const startSteps = (settings: AgentSettings): readonly Step[] => [
 /** Safe even if the pod serves by now: deleting an RTCNode drains it. */
 function giveUpInTime(at: Situation): 'done' | Waiting {
   const { node, seen, now } = at
-  const timeoutSeconds = seen.nodeClass?.spec.health.startupTimeoutSeconds
-  const since = tryingSince(at)
-  if (timeoutSeconds === undefined || since === undefined || now < since + timeoutSeconds * 1_000) return 'done'
+  const endsAt = givesUpAt(at)
+  if (endsAt === undefined || now < endsAt) return 'done'
   // Its agent may have registered and nobody can tell; a registry that is down must not cost the nodes that start.
   if (seen.registration.state === 'unknown') return 'done'
   const last = conditionOf(node.status?.conditions, 'Ready')
@@ -35,9 +34,16 @@ function giveUpInTime(at: Situation): 'done' | Waiting {
     message:
       last?.reason === 'StartupTimeout'
         ? last.message
-        : `not Running after ${timeoutSeconds} s; ${why ?? 'never started'}`,
+        : `not Running after ${seen.nodeClass?.spec.health.startupTimeoutSeconds} s; ${why ?? 'never started'}`,
     act: { do: 'delete-node', because: 'StartupTimeout' },
   }
+}
+
+/** When a start that goes no further is given up; undefined while nothing counts against it. */
+export function givesUpAt(at: Situation): Instant | undefined {
+  const timeoutSeconds = at.seen.nodeClass?.spec.health.startupTimeoutSeconds
+  const since = tryingSince(at)
+  return timeoutSeconds === undefined || since === undefined ? undefined : instant(since + timeoutSeconds * 1_000)
 }
 
 /**

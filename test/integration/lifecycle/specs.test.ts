@@ -101,13 +101,14 @@ suiteInWorld('bad specs', { sideBySide: 8 }, promise => {
     await scene.expectGone(node)
   })
 
-  promise('a node whose SFU crashes at start says so, and is given up in time', async (scene, { apply }) => {
-    await apply(
-      simClass('crashing', { labels: { 'rtcnode.io/fault': 'crash' }, health: { startupTimeoutSeconds: 10 } }),
-    )
+  promise('a node whose SFU crashes at start says so, and is given up in time', async (scene, world) => {
+    await world.apply(simClass('crashing', { labels: neverReady, health: { startupTimeoutSeconds: 15 } }))
     const node = await scene.applyNode({ className: 'crashing' })
-    await scene.expectReason(node, 'ContainerCrashing', { message: /failed/ })
-    await scene.expectReason(node, 'StartupTimeout', { message: /ContainerCrashing/ })
+    await scene.expectReason(node, 'PodStarting')
+    const waiting = { reason: 'CrashLoopBackOff', message: 'back-off 10s restarting failed container=sfu' }
+    await patchContainer(world, scene, node, { waiting })
+    await scene.expectReason(node, 'ContainerCrashing', { message: /container sfu: back-off 10s restarting/ })
+    await scene.expectReason(node, 'StartupTimeout', { message: /not Running after 15 s; ContainerCrashing: / })
     await scene.expectGone(node)
   })
 
