@@ -130,9 +130,20 @@ interface HostSite {
   inside: string[]
 }
 
+/** What a kubelet changes in the kernel it runs on. A test must not leave a machine that panics on each oops, so a host sees
+ *  files of its own there. */
+const kernelSettings = [
+  'vm/overcommit_memory',
+  'vm/panic_on_oom',
+  'kernel/panic',
+  'kernel/panic_on_oops',
+  'kernel/keys/root_maxkeys',
+  'kernel/keys/root_maxbytes',
+]
+
 /** A process that does nothing but hold the host's namespaces: with its last process, their mounts and links are gone. */
 function startNamespaces(name: string, folder: string): Promise<Server> {
-  for (const owned of ['var-lib', 'var-log', 'cni']) mkdirSync(join(folder, owned), { recursive: true })
+  for (const owned of ['var-lib', 'var-log', 'cni', 'sysctl']) mkdirSync(join(folder, owned), { recursive: true })
   const script = `
     set -e
     hostname "$1"
@@ -141,12 +152,18 @@ function startNamespaces(name: string, folder: string): Promise<Server> {
     mount --bind "$2/var-lib" /var/lib
     mount --bind "$2/var-log" /var/log
     echo 1 > /proc/sys/net/ipv4/ip_forward
+    for setting in $3; do
+      file="$2/sysctl/$(echo $setting | tr / .)"
+      cat /proc/sys/$setting > "$file"
+      mount --bind "$file" /proc/sys/$setting
+    done
     touch "$2/made"
     exec sleep infinity`
+  const namespaces = ['--net', '--mount', '--uts', '--propagation', 'private']
   return startServer({
     name,
     command: 'unshare',
-    args: ['--net', '--mount', '--uts', '--propagation', 'private', '--', 'sh', '-c', script, 'host', name, folder],
+    args: [...namespaces, '--', 'sh', '-c', script, 'host', name, folder, kernelSettings.join(' ')],
     logPath: join(folder, 'namespaces.log'),
     ready: async () => existsSync(join(folder, 'made')),
   })
