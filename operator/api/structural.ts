@@ -16,6 +16,8 @@ export interface StructuralSchema {
   readonly pattern?: string
   readonly minimum?: number
   readonly maximum?: number
+  readonly exclusiveMinimum?: boolean
+  readonly exclusiveMaximum?: boolean
   readonly minLength?: number
   readonly maxLength?: number
   readonly minItems?: number
