@@ -48,7 +48,11 @@ const variables = {
   RTCNODE_NAMESPACE: text.describe('the namespace of the RTCNode'),
   RTCNODE_UID: text.describe('metadata.uid of the RTCNode'),
   POD_UID: text.describe('metadata.uid of this pod, from the downward API'),
-  POD_IP: z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0').describe('the address to listen on, by default all'),
+  POD_IP: z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0').describe('the address of the pod'),
+  RTCNODE_AGENT_ADDRESS: z
+    .union([z.ipv4(), z.ipv6()])
+    .optional()
+    .describe('the address to listen on, by default that of the pod, else all'),
   RTCNODE_ADDRESS: text.max(253).optional().describe('the address clients use, at most 253 characters'),
   RTCNODE_REGION: text.max(63).optional().describe('the region it serves, at most 63 characters'),
   RTCNODE_PODINFO_DIR: text.optional().describe('the folder of a downward API volume with a file "annotations"'),
@@ -111,7 +115,7 @@ export function parseAgentConfig(environment: Readonly<Record<string, string | u
     node: objectKey(value.RTCNODE_NAME, value.RTCNODE_NAMESPACE),
     nodeUID: value.RTCNODE_UID,
     podUID: value.POD_UID,
-    listen: { address: value.POD_IP, port: value.RTCNODE_AGENT_PORT },
+    listen: { address: value.RTCNODE_AGENT_ADDRESS ?? value.POD_IP, port: value.RTCNODE_AGENT_PORT },
     ...(value.RTCNODE_ADDRESS !== undefined && { address: value.RTCNODE_ADDRESS }),
     ...(value.RTCNODE_REGION !== undefined && { region: value.RTCNODE_REGION }),
     ...(value.RTCNODE_PODINFO_DIR !== undefined && { podInfoDir: value.RTCNODE_PODINFO_DIR }),

@@ -137,10 +137,21 @@ function sfuContainerOf(container: Container, node: RTCNode, { spec }: RTCNodeCl
     ports: declared.length > 0 ? declared : fromClass,
     lifecycle: {
       ...(container['lifecycle'] as object | undefined),
-      preStop: { httpGet: { path: `/pre-stop/${node.metadata.uid}`, port: spec.agent.port } },
+      preStop: {
+        httpGet: { path: `/pre-stop/${node.metadata.uid}`, port: spec.agent.port, ...reachedAt(spec.network.mode) },
+      },
     },
   }
 }
+
+const LOOPBACK = '127.0.0.1'
+
+/**
+ * On the host's network the kubelet finds no address of the pod for a hook and would kill the SFU without asking; and an
+ * agent that listens on the host's address could be reached by anybody. Both meet on the loopback.
+ */
+const reachedAt = (mode: RTCNodeClass['spec']['network']['mode']): { host?: string } =>
+  mode === 'HostNetwork' ? { host: LOOPBACK } : {}
 
 /** Only the host knows its external address, and only once the pod is bound: it comes as an annotation, through a volume. */
 const addressComesLater = (nodeClass: RTCNodeClass): boolean => addressSourceOf(nodeClass) === 'ExternalIP'
@@ -153,7 +164,7 @@ const podInfoVolume = {
 
 /** A native sidecar: it starts before the SFU, outlives it, and the SFU waits until it knows the address. */
 function agentContainer(nodeClass: RTCNodeClass, environment: readonly object[], graceSeconds: number): Container {
-  const { agent, adapter, sfuContainer } = nodeClass.spec
+  const { agent, adapter, network, sfuContainer } = nodeClass.spec
   const late = addressComesLater(nodeClass)
   return {
     name: 'rtcnode-agent',
@@ -172,6 +183,7 @@ function agentContainer(nodeClass: RTCNodeClass, environment: readonly object[],
         literal('RTCNODE_LEASE_TTL_SECONDS', agent.leaseTTLSeconds),
         literal('RTCNODE_AGENT_PORT', agent.port),
         literal('RTCNODE_GRACE_SECONDS', graceSeconds),
+        ...(network.mode === 'HostNetwork' ? [literal('RTCNODE_AGENT_ADDRESS', LOOPBACK)] : []),
         {
           name: 'RTCNODE_SFU_CPU_MILLICORES',
           valueFrom: { resourceFieldRef: { containerName: sfuContainer, resource: 'limits.cpu', divisor: '1m' } },
@@ -181,7 +193,11 @@ function agentContainer(nodeClass: RTCNodeClass, environment: readonly object[],
       agent.env,
     ),
     ...(late ? { volumeMounts: [{ name: podInfoVolume.name, mountPath: POD_INFO_DIR, readOnly: true }] } : {}),
-    startupProbe: { httpGet: { path: '/started', port: agent.port }, periodSeconds: 1, failureThreshold: 300 },
+    startupProbe: {
+      httpGet: { path: '/started', port: agent.port, ...reachedAt(network.mode) },
+      periodSeconds: 1,
+      failureThreshold: 300,
+    },
     resources: agent.resources ?? { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '160Mi' } },
     securityContext: {
       allowPrivilegeEscalation: false,
