@@ -154,11 +154,11 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
             return await parseBody<T>(await send(attempt), what)
           } catch (error) {
             signal.throwIfAborted()
+            if (isRefused(error)) credentials.reject()
             const pauseMs = retryPauseMs(error, failures, call.method, options.random)
             failures.push(error)
             const leftMs = deadlineMs - (clock.monotonic() - startedAt)
             if (pauseMs === undefined || pauseMs >= leftMs) throw error
-            if (isUnauthorized(error) || isTlsFailure(error)) credentials.reject()
             await clock.sleep(pauseMs, signal)
           }
         }
@@ -180,7 +180,7 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
       yield* lines(response.body)
     } catch (error) {
       signal.throwIfAborted()
-      if (isUnauthorized(error) || isTlsFailure(error)) credentials.reject()
+      if (isRefused(error)) credentials.reject()
       throw error instanceof ApiError ? error : asTransportError(error, `GET ${path}`)
     }
   }
@@ -198,15 +198,15 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
 }
 
 /**
- * How long to wait before sending the same call again; undefined: give up. 429 was not executed, so it may always be
+ * How long to wait before sending the same call again; undefined: give up. What was certainly not executed may always be
  * sent again; after a cut connection only reads may, since nobody knows what became of a write.
  */
 function retryPauseMs(error: unknown, before: readonly unknown[], method: Method, random: Random): number | undefined {
+  if (isRefused(error)) return before.some(isRefused) ? undefined : 0
   if (error instanceof ApiError) {
     const asked = error.retryAfterSeconds
-    if (error.status === 429 || (error.status >= 500 && asked !== undefined))
-      return jittered((asked ?? DEFAULT_RETRY_AFTER_SECONDS) * 1_125, 0.11, random)
-    return error.status === 401 && !before.some(isUnauthorized) ? 0 : undefined
+    if (error.status !== 429 && (error.status < 500 || asked === undefined)) return undefined
+    return jittered((asked ?? DEFAULT_RETRY_AFTER_SECONDS) * 1_125, 0.11, random)
   }
   const isFirstCut = error instanceof TransportError && !before.some(it => it instanceof TransportError)
   return method === 'GET' && isFirstCut ? 0 : undefined
@@ -230,9 +230,9 @@ function asTransportError(error: unknown, what: string): TransportError {
   return new TransportError(code ?? 'UNKNOWN', `${what}: ${message}`, error)
 }
 
-/** The server's certificate or ours was not accepted; after a rotation, reading the files again cures it. */
-const isTlsFailure = (error: unknown): boolean =>
-  error instanceof TransportError && /CERT|SSL|TLS|SELF_SIGNED|ISSUER/.test(error.code)
+/** A token or a certificate, the server's or ours, was not accepted: nothing was executed, and reading the files again may cure it. */
+const isRefused = (error: unknown): boolean =>
+  isUnauthorized(error) || (error instanceof TransportError && /CERT|SELF_SIGNED|UNABLE_TO_|ISSUER/.test(error.code))
 
 const oneOf = (header: string | string[] | undefined): string | undefined =>
   Array.isArray(header) ? header[0] : header

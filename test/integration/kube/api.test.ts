@@ -1,11 +1,20 @@
 // The controller runtime against a real API server: what an in-process double could only pretend.
 import assert from 'node:assert/strict'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { systemClock } from '../../../operator/ambient/clock.ts'
+import { later, systemClock } from '../../../operator/ambient/clock.ts'
 import { systemRandom } from '../../../operator/ambient/random.ts'
 import { type KubeObject, keyOf, objectKey, type Uid } from '../../../operator/api/meta.ts'
-import { isAlreadyExists, isConflict, isInvalid, isNotFound, NotLeaderError } from '../../../operator/kube/errors.ts'
+import {
+  isAlreadyExists,
+  isConflict,
+  isInvalid,
+  isNotFound,
+  NotLeaderError,
+  TransportError,
+} from '../../../operator/kube/errors.ts'
 import { eventRecorder, eventType } from '../../../operator/kube/events.ts'
 import { expectations } from '../../../operator/kube/expectations.ts'
 import { fencedTransport } from '../../../operator/kube/fenced.ts'
@@ -15,6 +24,7 @@ import { type ResourceType, resourceClient } from '../../../operator/kube/resour
 import { type KubeTransport, kubeTransport } from '../../../operator/kube/transport.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
+import { createAuthority, type Identity } from '../../cluster/certificates.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
 import { until } from '../../cluster/until.ts'
 
@@ -219,6 +229,50 @@ test('the same event over and over is one Event with a count, and a flood about 
   async function eventsAbout(name: string) {
     const { items } = await events.list({ namespace })
     return items.filter(it => it.metadata.name.startsWith(`${name}.`))
+  }
+})
+
+test('certificates that are replaced on disk are used for the next calls, and a wrong one is cured by the right one', async () => {
+  const issue = (commonName: string) => cluster.authority.issue({ commonName })
+  const [first, second, other] = await Promise.all([issue('first'), issue('second'), createAuthority('other')])
+  const file = (name: string): string => join(cluster.dir, `rotated-${name}`)
+  const write = (ca: string, { certificatePem, keyPem }: Identity): void => {
+    writeFileSync(file('ca'), ca)
+    writeFileSync(file('cert'), certificatePem)
+    writeFileSync(file('key'), keyPem)
+  }
+  const user = { 'client-certificate': file('cert'), 'client-key': file('key') }
+  const config = {
+    clusters: [{ name: 'c', cluster: { server: cluster.apiserverUrl, 'certificate-authority': file('ca') } }],
+    users: [{ name: 'u', user }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
+    'current-context': 'x',
+  }
+  writeFileSync(file('config'), JSON.stringify(config))
+  write(other.certificatePem, first)
+  let leapMs = 0
+  const clock = { ...systemClock, monotonic: () => later(systemClock.monotonic(), leapMs) }
+  const rotating = await kubeTransport({ ...ambient, clock, kubeconfigPath: file('config'), userAgent: 'test/1' })
+  try {
+    const whoAmI = async (): Promise<string> => {
+      const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }
+      const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+      const answer = await rotating.request<{ status: { userInfo: { username: string } } }>({
+        method: 'POST',
+        path,
+        body: review,
+      })
+      return answer.status.userInfo.username
+    }
+    await assert.rejects(whoAmI(), TransportError)
+    write(cluster.authority.certificatePem, first)
+    assert.equal(await whoAmI(), 'first', 'a refused certificate is read again without waiting')
+    write(cluster.authority.certificatePem, second)
+    assert.equal(await whoAmI(), 'first', 'files are not read for every call')
+    leapMs = 6_000
+    assert.equal(await whoAmI(), 'second')
+  } finally {
+    await rotating.close()
   }
 })
 
