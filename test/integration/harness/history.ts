@@ -4,9 +4,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../../operator/ambient/clock.ts'
 import { systemRandom } from '../../../operator/ambient/random.ts'
 import type { Pod } from '../../../operator/api/core.ts'
+import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import type { KubeObject } from '../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import { connectRegistry } from '../../../operator/registry/connection.ts'
+import { parseRegistration } from '../../../operator/registry/parse.ts'
 import { type RegistryEntry, watchRegistry } from '../../../operator/registry/watch.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -26,6 +28,8 @@ export interface Version<T> {
 export interface History extends AsyncDisposable {
   nodes(where: Where): readonly Version<RTCNode>[]
   pods(where: Where): readonly Version<Pod>[]
+  /** In the registry now; undefined when there is none that can be read. */
+  heartbeat(where: Where): Heartbeat | undefined
   /** Every node and pod name that was ever seen in a namespace. */
   seenIn(namespace: string): readonly Where[]
   /** Resolves with what the probe gives; it is asked now and at every change. Rejects with NotInTime. */
@@ -57,6 +61,7 @@ export function recordHistory(cluster: Cluster): History {
   const lines: Line[] = []
   const nodes = new Map<Where, Version<RTCNode>[]>()
   const pods = new Map<Where, Version<Pod>[]>()
+  const heartbeats = new Map<Where, Heartbeat | undefined>()
   const listeners = new Set<() => void>()
 
   function tell(of: Where, text: string): void {
@@ -85,12 +90,20 @@ export function recordHistory(cluster: Cluster): History {
       const { namespace = '', name = '' } = event.regarding ?? {}
       if (!gone) tell(`${namespace}/${name}`, `event ${describeEvent(event)}`)
     }),
-    followKeys(cluster, (of, kind, entry) => tell(of, `${kind} ${describeKey(entry)}`), ending.signal),
+    followKeys(
+      cluster,
+      (of, kind, entry) => {
+        if (kind === 'key ') heartbeats.set(of, entry && heartbeatIn(entry))
+        tell(of, `${kind} ${describeKey(entry)}`)
+      },
+      ending.signal,
+    ),
   ]
 
   return {
     nodes: where => nodes.get(where) ?? [],
     pods: where => pods.get(where) ?? [],
+    heartbeat: where => heartbeats.get(where),
     seenIn: namespace =>
       [...new Set([...nodes.keys(), ...pods.keys()])].filter(where => where.startsWith(`${namespace}/`)),
     until: (what, probe, withinMs) => untilChange(listeners, what, probe, withinMs),
@@ -106,6 +119,11 @@ export function recordHistory(cluster: Cluster): History {
       await Promise.all(following)
     },
   }
+}
+
+function heartbeatIn({ value }: RegistryEntry): Heartbeat | undefined {
+  const parsed = parseRegistration(value)
+  return parsed.form === 'full' ? parsed.heartbeat : undefined
 }
 
 function untilChange<T>(

@@ -1,10 +1,13 @@
 // One test's namespace and the verbs tests speak in. Every wait is for a condition and bounded; a failure carries the
 // timeline of all that happened in the namespace. At the end nothing may be left, and nobody was cut.
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import type { Pod } from '../../../operator/api/core.ts'
-import { keyOf, type ObjectKey, objectKey } from '../../../operator/api/meta.ts'
+import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
+import { type KubeObject, keyOf, type ObjectKey, objectKey } from '../../../operator/api/meta.ts'
 import type { NodeReason } from '../../../operator/api/reasons.ts'
-import type { Phase, RTCNode, RTCNodeSpec } from '../../../operator/api/rtcnode.ts'
+import type { Phase, RTCNode, RTCNodeSpec, RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
+import { ApiRefused } from '../../cluster/api-client.ts'
 import { until } from '../../cluster/until.ts'
 import type { SfuHandle } from '../../sfu/fleet.ts'
 import { breachesOf } from './laws.ts'
@@ -40,10 +43,14 @@ export interface Scene {
   expectPod(name: NodeName, what: string, holds: (pod: Pod | undefined) => unknown, within?: Within): Promise<void>
   /** Object, pod, key and intent. */
   expectGone(name: NodeName, within?: Within): Promise<void>
-  /** Rejects unless nothing of the kind happens for that long; for “nothing is done to it”. */
-  expectNever(what: string, happens: () => unknown, forMs: number): Promise<void>
+  /** Resolves with the heartbeat in the registry that fits, the present one or a later one. */
+  expectHeartbeat(name: NodeName, what: string, fits: (heartbeat: Heartbeat) => boolean): Promise<Heartbeat>
+  /** For that long neither node nor pod is deleted (unless the node was before), and whoever is on the SFU stays. */
+  expectLeftAlone(name: NodeName, forMs: number): Promise<void>
   /** Whether any version of the node, up to now, had this reason. */
   wasEver(name: NodeName, reason: NodeReason): boolean
+  /** Of the last version there was, also when it is gone. */
+  lastStatus(name: NodeName): RTCNodeStatus | undefined
   sfu(name: NodeName): SfuHandle
   timeline(name?: NodeName): string
 }
@@ -134,19 +141,36 @@ function sceneIn(world: World, namespace: string): Scene {
         withinMs,
       })
     },
-    async expectNever(what, happens, forMs) {
-      const happened = await history.until(what, happens, forMs).then(
+    expectHeartbeat: (name, what, fits) => {
+      const fitting = () => {
+        const heartbeat = history.heartbeat(key(name))
+        return heartbeat && fits(heartbeat) ? heartbeat : undefined
+      }
+      return history.until(`${name}: a heartbeat: ${what}`, fitting, DEFAULT_WITHIN_MS)
+    },
+    async expectLeftAlone(name, forMs) {
+      const { present } = scene.sfu(name)
+      const deletedAt = () =>
+        [history.nodes(key(name)), history.pods(key(name))].map(versions => deletionOf(versions.at(-1)?.is))
+      const before = deletedAt()
+      const touched = () => !isDeepStrictEqual(deletedAt(), before)
+      const wasTouched = await history.until('touched', touched, forMs).then(
         () => true,
         () => false,
       )
-      assert.equal(happened, false, `${what}: it must not happen, and it did`)
+      assert.equal(wasTouched, false, `${name}: nothing was to be done to it`)
+      assert.deepEqual(scene.sfu(name).present, present, `people on ${name}`)
     },
     wasEver: (name, reason) => history.nodes(key(name)).some(({ is }) => is && readyOf(is)?.reason === reason),
+    lastStatus: name => history.nodes(key(name)).findLast(({ is }) => is)?.is?.status,
     sfu: name => fleet.node(key(name)),
     timeline: name => history.timeline(name === undefined ? namespace : key(name)),
   }
   return scene
 }
+
+const deletionOf = (object: KubeObject | undefined): string | undefined =>
+  object === undefined ? 'gone' : object.metadata.deletionTimestamp
 
 async function keysOf({ etcd }: World, of: ObjectKey): Promise<string[]> {
   const found = await Promise.all(['nodes', 'intents'].map(kind => etcd.get(`/sfu/${kind}/${of}`).exec()))
@@ -157,7 +181,7 @@ async function keysOf({ etcd }: World, of: ObjectKey): Promise<string[]> {
 async function leaveNothing(world: World, namespace: string): Promise<void> {
   const { cluster, etcd, fleet, history } = world
   for (const where of history.seenIn(namespace)) if (fleet.node(where).isRunning) fleet.node(where).leaveAll()
-  await cluster.api.call('DELETE', `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`)
+  await cluster.api.call('DELETE', `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`).catch(unlessGone)
   const left = async (): Promise<string[]> => {
     const [nodes, pods, keys] = await Promise.all([
       list(world, `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`),
@@ -176,7 +200,11 @@ async function leaveNothing(world: World, namespace: string): Promise<void> {
     [],
     'people who were cut before their deadline',
   )
-  await cluster.api.call('DELETE', `/api/v1/namespaces/${namespace}`)
+  await cluster.api.call('DELETE', `/api/v1/namespaces/${namespace}`).catch(unlessGone)
+}
+
+function unlessGone(error: unknown): void {
+  if (!(error instanceof ApiRefused && error.status === 404)) throw error
 }
 
 async function list({ cluster }: World, path: string): Promise<string[]> {

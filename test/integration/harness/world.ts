@@ -7,7 +7,7 @@ import { type Cluster, type ClusterOptions, startCluster } from '../../cluster/c
 import { type SfuFleet, startFleet } from '../../sfu/fleet.ts'
 import { simClass } from './class.ts'
 import { type History, recordHistory } from './history.ts'
-import { type Operator, type OperatorOptions, startOperator } from './operator.ts'
+import { ensureNamespace, type Operator, type OperatorOptions, startOperator } from './operator.ts'
 import { playScene, type Scene } from './scene.ts'
 
 export interface World extends AsyncDisposable {
@@ -25,6 +25,8 @@ export interface World extends AsyncDisposable {
 export interface WorldOptions {
   readonly cluster?: ClusterOptions
   readonly operator?: OperatorOptions
+  /** Nodes that run all the time, default 0: among many, a few keys that vanish are no mass. */
+  readonly crowd?: number
 }
 
 const crdsFolder = join(import.meta.dirname, '../../../crds')
@@ -44,11 +46,25 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await startFleet({ kubeconfigPath: cluster.kubeconfigPath, registry: { endpoints: cluster.registry.endpoints } }),
     )
     const operator = undo.use(await startOperator(cluster, options.operator))
+    await gather(cluster, options.crowd ?? 0)
     return { cluster, operator, fleet, history, etcd, apply, [Symbol.asyncDispose]: () => undo.disposeAsync() }
   } catch (error) {
     await undo.disposeAsync()
     throw error
   }
+}
+
+async function gather(cluster: Cluster, count: number): Promise<void> {
+  if (count === 0) return
+  await ensureNamespace(cluster, 'crowd')
+  const items = Array.from({ length: count }, (_, index) => ({
+    apiVersion: 'rtcnode.io/v1alpha1',
+    kind: 'RTCNode',
+    metadata: { name: `one-of-many-${index}`, namespace: 'crowd' },
+    spec: { className: 'sim' },
+  }))
+  await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) })
+  await cluster.kubectl(['-n', 'crowd', 'wait', '--for=condition=Ready', '--timeout=50s', '--all', 'rtcnode'])
 }
 
 export interface SuiteOptions extends WorldOptions {
