@@ -59,7 +59,7 @@ export function structural(schema: z.ZodType, field: string): StructuralSchema {
       if (lost) throw new NotStructuralError(fieldAt(field, path), lost)
     },
   })
-  return described(walk(written as Node, field), field)
+  return described(walk(written, field), field)
 }
 
 /** What zod drops from a JSON schema without a word, so that the API server would never check or do it. */
@@ -152,8 +152,8 @@ function string({ pattern, ...same }: Node, field: string): Node {
   const { format } = same
   // The API server itself knows what a date-time is; zod's pattern of 300 characters would only blur its message.
   if (format === 'date-time') return same
-  if (format !== undefined)
-    throw new NotStructuralError(field, `has the format ${String(format)}; give it a pattern instead`)
+  if (typeof format === 'string')
+    throw new NotStructuralError(field, `has the format ${format}; give it a pattern instead`)
   if (typeof pattern === 'string' && /\(\?(?!:)/.test(pattern))
     throw new NotStructuralError(field, 'has a pattern with look-around or named groups, which RE2 does not know')
   return pattern === undefined ? same : { pattern, ...same }

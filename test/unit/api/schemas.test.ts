@@ -1,7 +1,7 @@
 // What the schemas accept, and what they fill in.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { heartbeatSchema, plainLoadSchema } from '../../../operator/api/heartbeat.ts'
 import { intentSchema } from '../../../operator/api/intent.ts'
 import { RTCNodeKind } from '../../../operator/api/rtcnode.ts'

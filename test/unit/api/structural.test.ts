@@ -101,7 +101,7 @@ for (const kind of kinds) {
   const schema = crd.spec.versions[0]?.schema.openAPIV3Schema ?? assert.fail()
 
   test(`${kind.kind}: every field says what it means`, () => {
-    const silent = fieldsOf(schema).filter(({ schema, path }) => path !== '.metadata' && !schema.description)
+    const silent = fieldsOf(schema).filter(each => each.path !== '.metadata' && !each.schema.description)
     assert.deepEqual(
       silent.map(({ path }) => path),
       [],
