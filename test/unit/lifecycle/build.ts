@@ -9,8 +9,8 @@ import type { RTCNode, RTCNodeSpec, RTCNodeStatus } from '../../../operator/api/
 import { type RTCNodeClass, RTCNodeClassKind, type RTCNodeClassSpec } from '../../../operator/api/rtcnodeclass.ts'
 import { decide } from '../../../operator/lifecycle/decide.ts'
 import type { Decision, Observed } from '../../../operator/lifecycle/decision.ts'
-import type { AgentSettings } from '../../../operator/lifecycle/pod.ts'
 import { FINALIZER } from '../../../operator/lifecycle/start.ts'
+import type { AgentSettings } from '../../../operator/lifecycle/start-up-environment.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
 
 /** When the node of these tests was created. */

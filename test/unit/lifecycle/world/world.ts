@@ -1,0 +1,399 @@
+// A small world that goes by chance: people, an API server, a registry, SFUs, and one or two operators that see all of it
+// late, partly or twice. One seed is one schedule. After the schedule the faults end, everything is deleted, and nothing
+// may be left. `world.test.ts` runs many.
+import { instant, toTimestamp } from '../../../../operator/ambient/clock.ts'
+import type { Pod } from '../../../../operator/api/core.ts'
+import { API_VERSION, type Uid } from '../../../../operator/api/meta.ts'
+import type { RTCNode } from '../../../../operator/api/rtcnode.ts'
+import { aClass, T0 } from '../build.ts'
+import { apiServer, type KindName } from './api-server.ts'
+import { type Chance, chanceFrom, weighted } from './chance.ts'
+import { monitors, Violation } from './monitors.ts'
+import { Crash, type Operator, type Surroundings, startOperator, type Tampering } from './operator.ts'
+import { registry } from './registry.ts'
+import { agentRound, crash, end, type Sfu, startSfu } from './sfu.ts'
+
+const kinds: readonly KindName[] = ['RTCNode', 'Pod']
+
+/** How often each thing happens, relative to the others; a swarm schedule draws its own mix. */
+const ordinary = {
+  steady: 30,
+  tick: 8,
+  reconcile: 25,
+  hear: 12,
+  hearRegistry: 8,
+  join: 10,
+  leave: 8,
+  createNode: 8,
+  deleteNode: 3,
+  cordon: 1,
+  editDeadline: 1,
+  deletePod: 1,
+  forcePod: 0.4,
+  foreignPod: 0.3,
+  stripFinalizer: 0.2,
+  collectGarbage: 4,
+  restartOperator: 2,
+  loseEvents: 1,
+  relist: 1,
+  registryDown: 1,
+  registryUp: 2,
+  crashSfu: 0.7,
+  hangSfu: 0.5,
+  killAgent: 0.5,
+  deafAgent: 0.2,
+  neverEmpties: 0.5,
+  failPod: 0.4,
+  hostDark: 0.5,
+  hostBack: 1.5,
+  classGone: 0.3,
+  classBack: 1,
+}
+type Happening = keyof typeof ordinary
+
+function swarm(chance: Chance): Record<Happening, number> {
+  const drawn = Object.entries(ordinary).map(([name, weight]) => [
+    name,
+    chance.hits(0.3) ? 0 : weight * 8 ** (chance.next() * 2 - 1),
+  ])
+  return { ...Object.fromEntries(drawn), steady: 20, reconcile: 20, createNode: 8 } as Record<Happening, number>
+}
+
+export interface Outcome {
+  readonly violation?: Violation
+  readonly trace: readonly string[]
+  /** What the schedule has reached, to show that the search visits the interesting places. */
+  readonly goals: ReadonlySet<string>
+}
+
+const STEPS = 60
+
+export async function runSchedule(seed: number, tampering: Tampering = {}): Promise<Outcome> {
+  const world = makeWorld(seed, tampering)
+  try {
+    for (let step = 0; step < STEPS; step++) await world.step()
+    await world.endFaultsAndDeleteAll()
+    return { trace: world.trace, goals: world.goals }
+  } catch (error) {
+    if (!(error instanceof Violation))
+      throw new Error(`seed ${seed}: ${(error as Error).stack}\n${world.trace.join('\n')}`, { cause: error })
+    return { violation: error, trace: [...world.trace, error.message], goals: world.goals }
+  }
+}
+
+function makeWorld(seed: number, tampering: Tampering) {
+  const chance = chanceFrom(seed)
+  const pick = weighted(seed % 2 === 0 ? ordinary : swarm(chance))
+  const names = chance.hits(0.3) ? ['a', 'b'] : ['a']
+  const trace: string[] = []
+  const goals = new Set<string>()
+  let now = T0
+  let calm = false
+  let hostDarkSince: number | undefined
+  let nodeClass: ReturnType<typeof aClass> | undefined = aClass({
+    drain: { deadlineSeconds: 20, evictGraceSeconds: 10, emptySamples: 2 },
+    health: { startupTimeoutSeconds: 60, unhealthyAfterSeconds: 15 },
+  })
+  const everyClass = nodeClass
+  const clock = () => now
+  const api = apiServer(clock)
+  const etcd = registry(clock)
+  const sfus = new Map<string, Sfu>()
+  const watching = monitors({ api, etcd, sfus, now: clock })
+  const ledger = {
+    ended(sfu: Sfu, how: Parameters<typeof watching.sessionsEnded>[1], sessions: number) {
+      trace.push(`  ${sessions} on ${sfu.podUID}: ${how}`)
+      goals.add(`sessions ${how}`)
+      watching.sessionsEnded(sfu, how, sessions)
+    },
+  }
+
+  const surroundings: Surroundings = {
+    api,
+    etcd: watched(etcd),
+    watching,
+    nodeClass: () => nodeClass,
+    now: clock,
+    note: line => trace.push(line),
+    aroundCall(moment) {
+      if (calm) return
+      if (chance.hits(0.05)) happen(chance.oneOf(meanwhile)!)
+      if (moment !== 'read' && chance.hits(0.01)) throw new Crash(`crash ${moment} a write`)
+    },
+  }
+  let operators: Operator[] = [startOperator(surroundings, tampering, { RTCNode: 0, Pod: 0 })]
+
+  /** The registry as the operators write to it: every intent goes by the monitors. */
+  function watched(real: typeof etcd): typeof etcd {
+    return {
+      ...real,
+      get up() {
+        return real.up
+      },
+      writeIntent(name, intent, expect) {
+        const before = real.intent(name)?.intent
+        const answer = real.writeIntent(name, intent, expect)
+        watching.intentWritten(name, before, intent)
+        return answer
+      },
+    }
+  }
+
+  const someName = (): string => chance.oneOf(names)!
+  const someSfu = (): Sfu | undefined => chance.oneOf([...sfus.values()])
+  const someOperator = (): number => chance.below(operators.length)
+
+  function restart(index: number, fresh = false): void {
+    const from = (kind: KindName): number => {
+      const { length } = api.history[kind]
+      return fresh || chance.hits(0.4) ? length : Math.max(0, length - chance.below(12))
+    }
+    operators[index] = startOperator(surroundings, tampering, { RTCNode: from('RTCNode'), Pod: from('Pod') })
+  }
+
+  async function asOperator(index: number, act: (operator: Operator) => Promise<void>): Promise<void> {
+    try {
+      await act(operators[index]!)
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error
+      trace.push(`  operator ${index}: ${error.message}`)
+      restart(index)
+    }
+  }
+
+  // --- hosts ----------------------------------------------------------------------------------------------------
+
+  function updatePod(pod: Pod, change: (pod: Pod) => Pod): void {
+    api.update('Pod', pod.metadata.name, { uid: pod.metadata.uid }, change)
+  }
+  const withReady = (pod: Pod, status: 'True' | 'False', phase: 'Running' | 'Failed' = 'Running'): Pod => ({
+    ...pod,
+    status: {
+      phase,
+      podIP: '10.0.0.1',
+      conditions: [{ type: 'Ready', status, lastTransitionTime: toTimestamp(now) }],
+      containerStatuses: [
+        { name: 'sfu', state: phase === 'Failed' ? { terminated: { exitCode: 137 } } : { running: {} } },
+      ],
+    },
+  })
+  const isReadyNow = (pod: Pod): boolean =>
+    pod.status?.conditions?.some(it => it.type === 'Ready' && it.status === 'True') === true
+
+  function kubeletRound(): void {
+    for (const pod of api.pods()) {
+      const { uid } = pod.metadata
+      if (hostDarkSince !== undefined) {
+        if (now - hostDarkSince >= 40_000 && isReadyNow(pod)) updatePod(pod, it => withReady(it, 'False'))
+      } else if (pod.metadata.deletionTimestamp !== undefined) stopping(pod)
+      else if (pod.spec.nodeName === undefined)
+        updatePod(pod, it => ({ ...it, spec: { ...it.spec, nodeName: 'host-1' } }))
+      else if (pod.status === undefined) {
+        if (pod.metadata.ownerReferences !== undefined) sfus.set(uid, startSfu(pod))
+        updatePod(pod, it => withReady(it, 'False'))
+      } else if (pod.status.phase === 'Running' && !isReadyNow(pod)) updatePod(pod, it => withReady(it, 'True'))
+    }
+    if (hostDarkSince !== undefined) return
+    for (const [uid, sfu] of sfus) if (api.pod(sfu.name)?.metadata.uid !== uid) kill(sfu)
+  }
+
+  function stopping(pod: Pod): void {
+    const sfu = sfus.get(pod.metadata.uid)
+    if (sfu !== undefined) sfu.preStopAt ??= now
+    const due = now >= Date.parse(pod.metadata.deletionTimestamp ?? '')
+    if (sfu !== undefined && !due && !(sfu.mayStop && !sfu.agentDead)) return
+    if (sfu !== undefined) kill(sfu)
+    api.removePod(pod.metadata.uid)
+  }
+
+  function kill(sfu: Sfu): void {
+    end(sfu, 'killed', ledger)
+    sfus.delete(sfu.podUID)
+  }
+
+  function tick(ms: number): void {
+    now = instant(now + ms)
+    for (const sfu of sfus.values()) if (calm || chance.hits(0.9)) agentRound(sfu, etcd, now, ledger)
+    etcd.expire()
+    kubeletRound()
+  }
+
+  /** Orphans go by their own grace, whenever the collector comes to it. */
+  function collectGarbage(): void {
+    for (const pod of api.pods()) {
+      const owner = pod.metadata.ownerReferences?.[0]
+      if (owner === undefined || pod.metadata.deletionTimestamp !== undefined) continue
+      if (api.node(owner.name)?.metadata.uid === owner.uid) continue
+      goals.add('orphan collected')
+      watching.deletedByOthers(pod.metadata.uid)
+      api.delete('Pod', pod.metadata.name, {})
+    }
+  }
+
+  // --- what may happen ------------------------------------------------------------------------------------------
+
+  function editSpec(name: string, change: (spec: RTCNode['spec']) => RTCNode['spec']): void {
+    const node = api.node(name)
+    if (node === undefined) return
+    const generation = (node.metadata.generation ?? 0) + 1
+    api.update('RTCNode', name, {}, it => ({ ...it, metadata: { ...it.metadata, generation }, spec: change(it.spec) }))
+  }
+
+  function deletePod(graceSeconds?: number): void {
+    const pod = api.pod(someName())
+    if (pod === undefined) return
+    watching.deletedByOthers(pod.metadata.uid)
+    if (graceSeconds === 0) api.removePod(pod.metadata.uid)
+    else api.delete('Pod', pod.metadata.name, {}, graceSeconds)
+  }
+
+  const happenings: Record<Exclude<Happening, 'steady' | 'reconcile'>, () => void> = {
+    tick: () => tick(1_000 * (1 + chance.below(6))),
+    hear: () => operators[someOperator()]!.hear(chance.oneOf(kinds)!, 1 + chance.below(3)),
+    hearRegistry: () => operators[someOperator()]!.hearRegistry(),
+    // Signalling places people where the registry says “serving”; who has a room keeps its link.
+    join() {
+      const sfu = someSfu()
+      if (sfu === undefined || sfu.hung) return
+      const key = etcd.key(sfu.name)
+      const offered = key?.heartbeat.podUID === sfu.podUID && key.heartbeat.state === 'serving'
+      if ((offered && sfu.stance.admission === 'open') || sfu.sessions > 0) sfu.sessions++
+    },
+    leave() {
+      const sfu = someSfu()
+      if (sfu !== undefined && sfu.sessions > 0 && !sfu.neverEmpties)
+        end(sfu, 'left', ledger, chance.hits(0.5) ? sfu.sessions : 1)
+    },
+    createNode() {
+      const name = someName()
+      if (api.node(name) !== undefined) return
+      const drain = chance.hits(0.3) ? { drain: { deadlineSeconds: 10 * chance.below(4) } } : {}
+      api.create('RTCNode', {
+        apiVersion: API_VERSION,
+        kind: 'RTCNode',
+        metadata: { name, namespace: 'media' },
+        spec: { className: 'livekit', cordoned: false, ...drain },
+        status: { phase: 'Pending' },
+      })
+    },
+    deleteNode() {
+      const name = someName()
+      if (api.node(name) !== undefined) api.delete('RTCNode', name, {})
+    },
+    cordon: () => editSpec(someName(), spec => ({ ...spec, cordoned: !spec.cordoned })),
+    editDeadline: () => editSpec(someName(), spec => ({ ...spec, drain: { deadlineSeconds: 10 * chance.below(5) } })),
+    deletePod: () => deletePod(),
+    forcePod: () => deletePod(0),
+    foreignPod() {
+      const name = someName()
+      if (api.pod(name) !== undefined) return
+      const spec = { containers: [{ name: 'other' }], nodeName: 'host-1' }
+      api.create('Pod', { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'media' }, spec })
+    },
+    stripFinalizer() {
+      const node = api.node(someName())
+      if (node !== undefined)
+        api.update('RTCNode', node.metadata.name, {}, it => ({ ...it, metadata: { ...it.metadata, finalizers: [] } }))
+    },
+    collectGarbage,
+    restartOperator() {
+      if (operators.length === 1 && chance.hits(0.3)) operators.push(operators[0]!)
+      else if (operators.length === 2 && chance.hits(0.3)) operators = [operators[1]!]
+      restart(operators.length - 1)
+    },
+    loseEvents: () => operators[someOperator()]!.hear(chance.oneOf(kinds)!, 1 + chance.below(3), true),
+    relist: () => operators[someOperator()]!.relist(chance.oneOf(kinds)!),
+    registryDown: () => void (etcd.up = false),
+    registryUp: () => !etcd.up && etcd.resume(chance.hits(0.5) ? 'expired' : 'renewed'),
+    crashSfu: () => ifAny(someSfu(), sfu => crash(sfu, ledger)),
+    hangSfu: () => ifAny(someSfu(), sfu => void (sfu.hung = !sfu.hung)),
+    killAgent: () => ifAny(someSfu(), sfu => void (sfu.agentDead = true)),
+    deafAgent: () => ifAny(someSfu(), sfu => void (sfu.deaf = true)),
+    neverEmpties: () => ifAny(someSfu(), sfu => void (sfu.neverEmpties = true)),
+    failPod() {
+      const pod = api.pod(someName())
+      if (pod?.status === undefined) return
+      ifAny(sfus.get(pod.metadata.uid), sfu => {
+        end(sfu, 'fault', ledger)
+        sfus.delete(sfu.podUID)
+      })
+      updatePod(pod, it => withReady(it, 'False', 'Failed'))
+    },
+    hostDark: () => void (hostDarkSince ??= now),
+    hostBack: () => void (hostDarkSince = undefined),
+    classGone: () => void (nodeClass = undefined),
+    classBack: () => void (nodeClass = everyClass),
+  }
+  const ifAny = (sfu: Sfu | undefined, act: (sfu: Sfu) => void): void => {
+    if (sfu !== undefined) act(sfu)
+  }
+  function happen(what: Exclude<Happening, 'steady' | 'reconcile'>): void {
+    trace.push(`${(now - T0) / 1_000}s ${what}`)
+    happenings[what]()
+  }
+  const meanwhile = [
+    'tick',
+    'deleteNode',
+    'collectGarbage',
+    'join',
+    'leave',
+    'createNode',
+    'deletePod',
+    'foreignPod',
+  ] as const
+
+  async function steady(index: number): Promise<void> {
+    tick(2_000)
+    const operator = operators[index]!
+    for (const kind of kinds) operator.hear(kind, 100)
+    operator.hearRegistry()
+    await asOperator(index, it => it.work())
+  }
+
+  return {
+    trace,
+    goals,
+    async step(): Promise<void> {
+      const what = pick(chance)
+      const index = someOperator()
+      if (what !== 'steady' && what !== 'reconcile') return happen(what)
+      trace.push(`${(now - T0) / 1_000}s ${what} by ${index}`)
+      if (what === 'steady') await steady(index)
+      else await asOperator(index, it => it.reconcile(someName()))
+      for (const node of api.nodes()) goals.add(node.status?.phase ?? 'none')
+    },
+    /** Bounded liveness: whatever happened, all is gone by deadline + grace, and nothing is left behind. */
+    async endFaultsAndDeleteAll(): Promise<void> {
+      calm = true
+      hostDarkSince = undefined
+      if (!etcd.up) etcd.resume('renewed')
+      nodeClass = everyClass
+      operators = operators.slice(0, 1)
+      restart(0, true)
+      for (const pod of api.pods()) if (pod.metadata.ownerReferences === undefined) api.removePod(pod.metadata.uid)
+      for (const { metadata } of api.nodes())
+        if (metadata.deletionTimestamp === undefined) api.delete('RTCNode', metadata.name, {})
+      const graceOf = (pod: Pod): number => pod.spec.terminationGracePeriodSeconds ?? 0
+      const graceMs = 1_000 * (10 + 30 + 30 + Math.max(0, ...api.pods().map(graceOf)))
+      const deadlines = (): number[] => api.nodes().map(({ status }) => Date.parse(status?.drain?.deadline ?? ''))
+      let until = now + 40_000
+      while (now < until + graceMs && left().length > 0) {
+        until = Math.max(until, ...deadlines().filter(Number.isFinite))
+        trace.push(`${(now - T0) / 1_000}s settling`)
+        collectGarbage()
+        await steady(0)
+      }
+      if (left().length > 0)
+        throw new Violation(api.nodes().length > 0 ? 'L2' : 'L5', `left behind: ${left().join(', ')}`)
+    },
+  }
+
+  function left(): string[] {
+    return [
+      ...api.nodes().map(({ metadata }) => `RTCNode ${metadata.uid as Uid}`),
+      ...api.pods().map(({ metadata }) => `Pod ${metadata.uid}`),
+      ...[...etcd.keys.keys()].map(name => `key ${name}`),
+      ...[...etcd.intents.keys()].map(name => `intent ${name}`),
+    ]
+  }
+}
