@@ -7,7 +7,7 @@ export interface Verdict {
 }
 
 export interface Figures {
-  /** From `kubectl apply` to Running, seconds, by node. */
+  /** Of each node, from the start of the operator. */
   readonly runningAfterSeconds: number[]
   joined: number
   leftByThemselves: number
@@ -28,14 +28,12 @@ export function createVerdict(): Verdict {
 
 /** The last line: all that the demo claims, in one row. */
 export function verdictLine({ figures, broken }: Verdict, tookMs: number): string {
-  const running = figures.runningAfterSeconds.map(seconds => seconds.toFixed(1)).join(', ')
+  const { runningAfterSeconds, joined, leftByThemselves, movedAtDeadline, cutBeforeDeadline } = figures
   return [
     broken.length === 0 ? 'PASSED' : 'FAILED',
-    `${figures.runningAfterSeconds.length} nodes Running after ${running || '–'} s`,
-    `${figures.joined} joined`,
-    `${figures.leftByThemselves} left by themselves`,
-    `${figures.movedAtDeadline} moved at the deadline`,
-    `${figures.cutBeforeDeadline} cut before the deadline`,
-    `${Math.round(tookMs / 1_000)} s in all`,
+    `${runningAfterSeconds.length} nodes Running in ${runningAfterSeconds.map(it => it.toFixed(1)).join(', ') || '–'} s`,
+    `${joined} joined, ${leftByThemselves} left by themselves, ${movedAtDeadline} moved at the deadline`,
+    `${cutBeforeDeadline} cut before it`,
+    `${Math.round(tookMs / 1_000)} s`,
   ].join(' · ')
 }
