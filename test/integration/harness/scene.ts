@@ -29,6 +29,8 @@ export interface Scene {
   applyNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
   /** As applyNode, and awaits Running. */
   runningNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
+  /** As runningNode, with alice and bob on it. */
+  busyNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
   /** Asks for its deletion; does not wait. */
   deleteNode(name: NodeName): Promise<void>
   /** Kubectl in this namespace. */
@@ -98,6 +100,12 @@ function sceneIn(world: World, namespace: string): Scene {
     async runningNode(spec) {
       const name = await scene.applyNode(spec)
       await scene.expectReason(name, 'Serving')
+      return name
+    },
+    async busyNode(spec) {
+      const name = await scene.runningNode(spec)
+      await scene.sfu(name).join('alice', 'bob')
+      await scene.expectHeartbeat(name, 'two people', ({ sessions }) => sessions === 2)
       return name
     },
     deleteNode: async name => void (await cluster.api.call('DELETE', nodePath(name))),

@@ -41,7 +41,7 @@ const unusable: Record<string, { raw: (heartbeat: Heartbeat) => string; words: R
 suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
   for (const [what, { raw, words }] of Object.entries(unusable)) {
     promise(`${what} in place of a heartbeat cuts nobody, and the node recovers`, async scene => {
-      const node = await nodeWithPeople(scene)
+      const node = await scene.busyNode()
       scene.sfu(node).writes(raw(await heartbeatOf(scene, node)))
       const lost = await scene.expectReason(node, 'TelemetryLost', { message: words })
       assert.equal(lost.status?.phase, 'Running')
@@ -66,7 +66,7 @@ suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
   })
 
   promise('a heartbeat that is written again and again does not count as new', async scene => {
-    const node = await nodeWithPeople(scene)
+    const node = await scene.busyNode()
     scene.sfu(node).writes(JSON.stringify(await heartbeatOf(scene, node)))
     await scene.expectReason(node, 'TelemetryLost', { message: /no new heartbeat/ })
     await scene.expectLeftAlone(node, LONG_ENOUGH_MS)
@@ -75,7 +75,7 @@ suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
   })
 
   promise('a key without a lease proves nothing', async (scene, { etcd }) => {
-    const node = await nodeWithPeople(scene)
+    const node = await scene.busyNode()
     const heartbeat = await heartbeatOf(scene, node)
     scene.sfu(node).silence()
     await etcd.put(`/sfu/nodes/${scene.key(node)}`).value(JSON.stringify({ ...heartbeat, seq: heartbeat.seq + 1_000 }))
@@ -88,7 +88,7 @@ suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
   promise(
     'keys of nodes that do not exist make nothing and disturb nobody',
     async (scene, { etcd, cluster, operator }) => {
-      const node = await nodeWithPeople(scene)
+      const node = await scene.busyNode()
       const { pid } = operator
       const heartbeat = JSON.stringify(await heartbeatOf(scene, node))
       const strange = ['ghost', 'a/b', 'UPPER', '..', 'x'.repeat(300), 'ünï', ''].map(
@@ -107,7 +107,7 @@ suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
   )
 
   promise('a node that writes over the key of another neither empties nor hides it', async (scene, { etcd }) => {
-    const [busy, rogue] = [await nodeWithPeople(scene), await scene.runningNode({ name: 'rogue' })]
+    const [busy, rogue] = [await scene.busyNode(), await scene.runningNode({ name: 'rogue' })]
     const lie = { ...(await heartbeatOf(scene, rogue)), state: 'draining', sessions: 0, rooms: 0, ackIntent: 2 ** 40 }
     const overwriting = new AbortController()
     const overwrite = (async () => {
@@ -132,7 +132,7 @@ suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
   })
 
   promise('a drain whose heartbeats cannot be read keeps people until the deadline, and ends', async scene => {
-    const node = await nodeWithPeople(scene, { drain: { deadlineSeconds: 10 } })
+    const node = await scene.busyNode({ drain: { deadlineSeconds: 10 } })
     scene.sfu(node).writes('{"sessions":0}')
     await scene.expectReason(node, 'TelemetryLost')
     await scene.deleteNode(node)
@@ -153,12 +153,5 @@ suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
     await scene.expectReason(node, 'Serving')
   })
 })
-
-async function nodeWithPeople(scene: Scene, spec: Parameters<Scene['runningNode']>[0] = {}): Promise<string> {
-  const node = await scene.runningNode(spec)
-  await scene.sfu(node).join('alice', 'bob')
-  await scene.expectHeartbeat(node, 'two people', ({ sessions }) => sessions === 2)
-  return node
-}
 
 const heartbeatOf = (scene: Scene, node: string): Promise<Heartbeat> => scene.expectHeartbeat(node, 'one', () => true)
