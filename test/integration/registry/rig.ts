@@ -98,10 +98,11 @@ function startAgent(
 ): Agent & { ended: Promise<void> } {
   const stop = new AbortController()
   const signal = AbortSignal.any([end, stop.signal])
-  let dead = false
+  const death = new AbortController()
+  const alive = AbortSignal.any([signal, death.signal])
   let losses = 0
   const killable: LeaseKeeper = {
-    keepAlive: (id, renewal) => (dead ? systemClock.sleep(3_600_000, renewal) : keeper.keepAlive(id, renewal)),
+    keepAlive: (id, renewal) => (death.signal.aborted ? systemClock.sleep(3_600_000, renewal) : keeper.keepAlive(id, renewal)),
   }
   const lease = heldLease({ connection, ttlSeconds, ...ambient, keeper: killable })
   lease.onChange(change => {
@@ -111,10 +112,10 @@ function startAgent(
   let seq = 0
 
   async function beat(): Promise<void> {
-    while (!signal.aborted && !dead) {
+    while (!alive.aborted) {
       seq += 1
       await lease.put(nodeKey(connection.prefix, key), JSON.stringify({ seq, ...says })).catch(() => undefined)
-      await systemClock.sleep(everyMs, signal).catch(() => undefined)
+      await systemClock.sleep(everyMs, alive).catch(() => undefined)
     }
   }
 
@@ -125,7 +126,7 @@ function startAgent(
     ended,
     losses: () => losses,
     die() {
-      dead = true
+      death.abort()
     },
     async leave() {
       stop.abort()

@@ -1,0 +1,130 @@
+// An etcd in memory that does what a test tells it, also what a real one hardly ever does: garbage, silence, revisions
+// that go backwards. For tests of the watch loop and of what stands on it, on a clock driven by hand.
+import { EventEmitter } from 'node:events'
+import { GRPCResourceExhastedError, type IKeyValue, type IWatchResponse } from 'etcd3'
+import type { RegistryConnection } from '../../../operator/registry/connection.ts'
+import { RegistryError } from '../../../operator/registry/errors.ts'
+
+export interface ScriptedRegistry {
+  readonly connection: RegistryConnection
+  put(key: string, value: unknown, lease?: string): number
+  remove(key: string): void
+  /** Changes the store and tells nobody, as if a watch had missed it. */
+  quietly(change: () => void): void
+  /** Says something of its own on the open watch. */
+  say(response: Partial<IWatchResponse>): void
+  /** Breaks the open watch. */
+  breakWatch(): void
+  /** Answers nothing on watches any more. */
+  deaf: boolean
+  /** Refuses every call. */
+  down: boolean
+  /** The largest answer to a range, in keys; more is too big a message. */
+  maxPageKeys: number
+  /** How often all was read, from the beginning. */
+  readonly readings: number
+  readonly openWatches: number
+}
+
+export function scriptedRegistry(): ScriptedRegistry {
+  const store = new Map<string, IKeyValue>()
+  const watches = new Set<EventEmitter>()
+  let revision = 1
+  let readings = 0
+  let quiet = false
+
+  const header = () => ({ cluster_id: 'c', member_id: 'm', revision: String(revision), raft_term: '2' })
+  const response = (some: Partial<IWatchResponse>): IWatchResponse => ({
+    header: header(),
+    watch_id: '0',
+    created: false,
+    canceled: false,
+    compact_revision: '0',
+    cancel_reason: '',
+    fragment: false,
+    events: [],
+    ...some,
+  })
+  const say = (some: Partial<IWatchResponse>): void => {
+    if (!script.deaf && !quiet) for (const watch of watches) watch.emit('data', response(some))
+  }
+  const pair = (key: string, value: Buffer, lease: string): IKeyValue => {
+    const at = String(revision)
+    return { key: Buffer.from(key), value, lease, mod_revision: at, create_revision: at, version: '1' }
+  }
+  const unexpected = (): never => {
+    throw new Error('not scripted')
+  }
+
+  const connection: RegistryConnection = {
+    prefix: '/sfu',
+    async range({ key, range_end, limit }) {
+      if (script.down) throw new RegistryError('range', 'unknown', new Error('down'))
+      const kvs = [...store.values()]
+        .filter(kv => Buffer.compare(kv.key, key ?? kv.key) >= 0 && (!range_end || Buffer.compare(kv.key, range_end) < 0))
+        .toSorted((a, b) => Buffer.compare(a.key, b.key))
+      const page = kvs.slice(0, Number(limit))
+      if (page.length > script.maxPageKeys) throw new RegistryError('range', 'unknown', new GRPCResourceExhastedError('big'))
+      if (String(key).endsWith('/')) readings += 1
+      return { header: header(), kvs: page, more: kvs.length > page.length, count: String(kvs.length) }
+    },
+    async openWatch(signal) {
+      if (script.down) throw new RegistryError('watch', 'unknown', new Error('down'))
+      const watch = new EventEmitter()
+      watches.add(watch)
+      signal.addEventListener('abort', () => {
+        watches.delete(watch)
+        watch.emit('error', new Error('cancelled'))
+      })
+      return Object.assign(watch, {
+        write(request: { create_request?: unknown }) {
+          queueMicrotask(() => say(request.create_request ? { created: true } : {}))
+        },
+        end: () => undefined,
+        cancel: () => undefined,
+      })
+    },
+    put: unexpected,
+    txn: unexpected,
+    grantLease: unexpected,
+    revokeLease: unexpected,
+    openKeepAlive: unexpected,
+    close: () => undefined,
+  }
+
+  const script: ScriptedRegistry = {
+    connection,
+    put(key, value, lease = 'lease') {
+      revision += 1
+      const kv = pair(key, Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)), lease)
+      store.set(key, kv)
+      say({ events: [{ type: 'Put', kv, prev_kv: kv }] })
+      return revision
+    },
+    remove(key) {
+      revision += 1
+      store.delete(key)
+      const kv = pair(key, Buffer.alloc(0), '0')
+      say({ events: [{ type: 'Delete', kv, prev_kv: kv }] })
+    },
+    quietly(change) {
+      quiet = true
+      change()
+      quiet = false
+    },
+    say,
+    breakWatch() {
+      for (const watch of watches) watch.emit('error', new Error('connection reset'))
+    },
+    deaf: false,
+    down: false,
+    maxPageKeys: Number.POSITIVE_INFINITY,
+    get readings() {
+      return readings
+    },
+    get openWatches() {
+      return watches.size
+    },
+  }
+  return script
+}
