@@ -114,7 +114,6 @@ export function apiServer(now: () => Instant): ApiServer {
       const deleting = after.metadata.deletionTimestamp !== undefined
       const added = after.metadata.finalizers?.some(it => before.metadata.finalizers?.includes(it) !== true) === true
       if (deleting && added) throw new ApiError(422, { reason: 'Invalid', message: 'no new finalizers if deleting' })
-      if (JSON.stringify(after) === JSON.stringify(before)) return before as never
       if (deleting && kind === 'RTCNode' && (after.metadata.finalizers ?? []).length === 0) {
         drop(kind, name)
         return after as never

@@ -1,11 +1,11 @@
-// Promises held in a random world. RTCNODE_SCHEDULES says how many schedules (default 4,000), RTCNODE_SEED where to begin;
+// Promises held in a random world. RTCNODE_SCHEDULES says how many schedules (default 10,000), RTCNODE_SEED where to begin;
 // a failure prints its seed, and RTCNODE_SCHEDULES=1 RTCNODE_SEED=<seed> replays it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { mutants } from './mutants.ts'
 import { runSchedule } from './world.ts'
 
-const schedules = Number(process.env['RTCNODE_SCHEDULES'] ?? 4_000)
+const schedules = Number(process.env['RTCNODE_SCHEDULES'] ?? 10_000)
 const firstSeed = Number(process.env['RTCNODE_SEED'] ?? 1)
 
 test(`no promise is broken in ${schedules} random schedules`, async () => {

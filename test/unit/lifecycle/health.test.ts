@@ -1,0 +1,197 @@
+// A Running node: all pairs of what its two witnesses, registry and pod, can say; and what its agent is told.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Pod } from '../../../operator/api/core.ts'
+import { sameStatus } from '../../../operator/lifecycle/status.ts'
+import type { Registration } from '../../../operator/registry/registration.ts'
+import {
+  absent,
+  aClass,
+  after,
+  aPod,
+  aRunningNode,
+  conditionIn,
+  decideAt,
+  fresh,
+  plain,
+  readyOf,
+  rejected,
+  seen,
+  seenServing,
+  stale,
+  timeAt,
+  told,
+  unknown,
+} from './build.ts'
+
+const NOW = 1_000
+
+const pods: Readonly<Record<string, Pod | undefined>> = {
+  ready: aPod(),
+  unready: aPod({ ready: false, since: NOW - 40 }),
+  'just unready': aPod({ ready: false, since: NOW - 20 }),
+  failed: aPod({ phase: 'Failed', ready: false, since: NOW - 40 }),
+  rejected: aPod({ phase: 'Failed', conditions: [] }),
+  'of unknown readiness': aPod({ conditions: [] }),
+  deleted: aPod({ killedAt: NOW + 60, graceSeconds: 100 }),
+  gone: undefined,
+  foreign: aPod({ owner: 'other' }),
+}
+
+const registrations: Readonly<Record<string, Registration>> = {
+  fresh: fresh(),
+  plain,
+  'of another pod': fresh({ podUID: 'old' }),
+  stale: stale(40),
+  'just stale': stale(20),
+  absent: absent(40),
+  rejected: rejected(40),
+  unknown,
+}
+
+/** Registry across, pod down. `!` gives the node up. */
+const table = `
+                      fresh        plain        of another pod  stale           just stale     absent          rejected        unknown
+ready                 Serving      Serving      TelemetryLost   TelemetryLost   TelemetryLost  TelemetryLost   TelemetryLost   TelemetryLost
+unready               PodNotReady  PodNotReady  Unhealthy       HealthTimeout!  Unhealthy      HealthTimeout!  HealthTimeout!  Unhealthy
+just unready          PodNotReady  PodNotReady  Unhealthy       Unhealthy       Unhealthy      Unhealthy       Unhealthy       Unhealthy
+failed                PodNotReady  PodNotReady  Unhealthy       HealthTimeout!  Unhealthy      HealthTimeout!  HealthTimeout!  Unhealthy
+rejected              PodNotReady  PodNotReady  Unhealthy       HealthTimeout!  Unhealthy      HealthTimeout!  HealthTimeout!  Unhealthy
+of unknown readiness  PodNotReady  PodNotReady  Unhealthy       Unhealthy       Unhealthy      Unhealthy       Unhealthy       Unhealthy
+deleted               PodDeleted   PodDeleted   PodDeleted      PodDeleted      PodDeleted     PodDeleted      PodDeleted      PodDeleted
+gone                  PodLost      PodLost      PodLost!        PodLost!        PodLost!       PodLost!        PodLost!        PodLost
+foreign               PodLost      PodLost      PodLost!        PodLost!        PodLost!       PodLost!        PodLost!        PodLost
+`
+
+const [header, ...lines] = table
+  .trim()
+  .split('\n')
+  .map(line => line.trim().split(/ {2,}/))
+for (const [podName, ...verdicts] of lines) {
+  for (const [column, verdict] of verdicts.entries()) {
+    const registryName = header![column]!
+    test(`pod ${podName}, registration ${registryName}: ${verdict}`, () => {
+      assert.ok(podName! in pods && registryName in registrations)
+      const what = seen({ pod: pods[podName!], registration: registrations[registryName]! })
+      const node = aRunningNode()
+      const first = decideAt(NOW, node, what)
+      assert.equal(first.because, verdict!.replace('!', ''))
+      assert.notEqual(first.act?.do, 'delete-node', 'the reason must be on record first')
+      assert.equal(first.status.phase, 'Running')
+
+      const second = decideAt(NOW, after(node, first), what)
+      assert.equal(second.act?.do === 'delete-node', verdict!.endsWith('!'))
+    })
+  }
+}
+
+test('only a served node is Ready; a ready pod without heartbeat is Unknown, and its telemetry lost', () => {
+  assert.equal(readyOf(decideAt(NOW, aRunningNode(), seenServing()))?.status, 'True')
+  const lost = decideAt(NOW, aRunningNode(), seen({ pod: aPod(), registration: stale(40) }))
+  assert.equal(readyOf(lost)?.status, 'Unknown')
+  assert.equal(conditionIn(lost.status, 'TelemetryLost')?.status, 'True')
+  assert.equal(conditionIn(lost.status, 'AdmissionOpen')?.status, 'Unknown')
+  const unwell = decideAt(NOW, aRunningNode(), seen({ pod: pods['unready'], registration: stale(40) }))
+  assert.equal(readyOf(unwell)?.status, 'False')
+})
+
+test('both witnesses must have been unwell for the whole time; the node is looked at again when it is over', () => {
+  const what = seen({ pod: aPod({ ready: false, since: NOW - 25 }), registration: stale(28) })
+  assert.equal(decideAt(NOW, aRunningNode(), what).lookAgainMs, 5_000)
+})
+
+test('a registry that lost many keys at once kills nobody', () => {
+  const what = seen({ pod: pods['unready'], registration: absent(40), registryFrozen: true })
+  const decision = decideAt(NOW, aRunningNode(), what)
+  assert.equal(decision.because, 'Unhealthy')
+  assert.match(readyOf(decision)?.message ?? '', /many registrations vanished/)
+})
+
+test('without its class nobody knows how long to wait, so a node is not given up for its health', () => {
+  const what = seen({ nodeClass: undefined, pod: pods['unready'], registration: absent(4_000) })
+  assert.equal(decideAt(NOW, aRunningNode(), what).because, 'Unhealthy')
+})
+
+test('how long a node may be unwell is what its class says', () => {
+  const nodeClass = aClass({ health: { unhealthyAfterSeconds: 300 } })
+  const what = seen({ nodeClass, pod: pods['unready'], registration: absent(40) })
+  assert.equal(decideAt(NOW, aRunningNode(), what).because, 'Unhealthy')
+})
+
+// --- what its agent is told ----------------------------------------------------------------------------------------
+
+test('an open node that was never told anything costs no intent', () => {
+  assert.equal(decideAt(NOW, aRunningNode(), seenServing()).act, undefined)
+})
+
+test('cordoning closes admission, and uncordoning opens it by an explicit word', () => {
+  const cordoned = aRunningNode({ spec: { cordoned: true } })
+  const closed = { podUID: 'uid-pod', admission: 'closed', weight: 0 } as const
+  assert.deepEqual(decideAt(NOW, cordoned, seenServing()).act, { do: 'write-intent', intent: closed })
+  assert.equal(decideAt(NOW, cordoned, seenServing({ intent: told({}) })).act, undefined)
+  assert.deepEqual(decideAt(NOW, aRunningNode(), seenServing({ intent: told({}) })).act, {
+    do: 'write-intent',
+    intent: { podUID: 'uid-pod', admission: 'open', weight: 1 },
+  })
+})
+
+test('an intent for an earlier pod is none, and one that cannot be read is written anew', () => {
+  const cordoned = aRunningNode({ spec: { cordoned: true } })
+  assert.equal(decideAt(NOW, cordoned, seenServing({ intent: told({ podUID: 'old' }) })).act?.do, 'write-intent')
+  assert.equal(
+    decideAt(NOW, cordoned, seenServing({ intent: { state: 'unreadable', revision: 3 } })).act?.do,
+    'write-intent',
+  )
+})
+
+test('an unseen registry is not written to', () => {
+  const cordoned = aRunningNode({ spec: { cordoned: true } })
+  assert.equal(decideAt(NOW, cordoned, seenServing({ intent: { state: 'unknown' } })).act, undefined)
+})
+
+test('a pod deleted by hand drains until shortly before the kubelet kills it, and then evicts', () => {
+  const pod = aPod({ killedAt: NOW + 60, graceSeconds: 100 })
+  const deadline = timeAt(NOW + 40)
+  const draining = (stage: 'wait' | 'evict') =>
+    ({ podUID: 'uid-pod', admission: 'closed', weight: 0, drain: { reason: 'PodDeleted', deadline, stage } }) as const
+  const waiting = decideAt(NOW, aRunningNode(), seen({ pod, registration: fresh() }))
+  assert.deepEqual(waiting.act, { do: 'write-intent', intent: draining('wait') })
+  const late = decideAt(NOW + 40, aRunningNode(), seen({ pod, registration: fresh(), intent: told(draining('wait')) }))
+  assert.deepEqual(late.act, { do: 'write-intent', intent: draining('evict') })
+
+  const back = decideAt(NOW, aRunningNode(), seen({ pod, registration: fresh(), intent: told(draining('evict')) }))
+  assert.equal(back.act, undefined, 'a clock that steps back calls no eviction back')
+})
+
+test('a drain is not called back by whoever still sees a node that nobody deleted', () => {
+  const draining = told({ drain: { reason: 'Deleted', deadline: timeAt(NOW), stage: 'wait' } })
+  for (const cordoned of [true, false]) {
+    assert.equal(decideAt(NOW, aRunningNode({ spec: { cordoned } }), seenServing({ intent: draining })).act, undefined)
+  }
+})
+
+// --- load -----------------------------------------------------------------------------------------------------------
+
+test('load is written when somebody would act on it, and at most each 30 s', () => {
+  const node = after(
+    aRunningNode(),
+    decideAt(0, aRunningNode(), seenServing({ registration: fresh({ sessions: 100 }) })),
+  )
+  assert.equal(node.status?.load?.sessions, 100)
+  const loadWith = (sessions: number, seconds: number) =>
+    decideAt(seconds, node, seenServing({ registration: fresh({ sessions }) })).status.load?.sessions
+  assert.equal(loadWith(0, 29), 100, 'too soon')
+  assert.equal(loadWith(105, 60), 100, 'not material')
+  assert.equal(loadWith(150, 60), 150)
+  assert.equal(loadWith(0, 60), 0)
+})
+
+test('at rest nothing is written', () => {
+  const node = after(aRunningNode(), decideAt(0, aRunningNode(), seenServing()))
+  for (let seconds = 0; seconds < 3_600; seconds += 30) {
+    const registration = { ...fresh({ seq: seconds }), ageMs: seconds % 3_000 } as Registration
+    const { act, status } = decideAt(seconds, node, seenServing({ registration }))
+    assert.equal(act, undefined)
+    assert.ok(sameStatus(node.status, status))
+  }
+})
