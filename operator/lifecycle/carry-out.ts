@@ -46,6 +46,10 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
       return setFinalizers(node, [...(node.metadata.finalizers ?? []), FINALIZER], writers)
     case 'create-pod':
       return createPod(node, act.pod, writers)
+    case 'find-pod': {
+      const pod = await ownLivePod(node, writers)
+      return pod === undefined ? outdated : restoreLabels(pod, writers)
+    }
     case 'annotate-pod':
       // The UID in a patch is a precondition: it cannot be changed, so a pod of another life refuses.
       wrotePod(
@@ -61,7 +65,8 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
       return { outcome: 'intent-written', ...(await intents.write(key, act.intent, expect, signal)) }
     }
     case 'delete-intent': {
-      if ((await ownLivePod(node, writers)) !== undefined) return outdated
+      const pod = await ownLivePod(node, writers)
+      if (pod !== undefined) return restoreLabels(pod, writers)
       const before = fleet.intent(key)
       if (before.state !== 'known' && before.state !== 'unreadable') return outdated
       await intents.remove(key, { revision: before.revision }, signal)
@@ -82,7 +87,8 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
     }
     case 'release-finalizer': {
       // The last step of a life: only the API server's own word that the pod is gone will do.
-      if ((await ownLivePod(node, writers)) !== undefined) return outdated
+      const pod = await ownLivePod(node, writers)
+      if (pod !== undefined) return restoreLabels(pod, writers)
       return setFinalizers(
         node,
         (node.metadata.finalizers ?? []).filter(name => name !== FINALIZER),

@@ -6,6 +6,7 @@ import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
 import { type Health, healthOf, intentAct } from './running.ts'
+import { reportsUnseen } from './seen.ts'
 import { FINALIZER, givesUpAt, startSteps, takeFinalizer } from './start.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { nextStatus } from './status.ts'
@@ -48,8 +49,10 @@ function running(at: Situation): Decision {
   )
 }
 
-const actOf = (at: Situation, health: Health): Waiting['act'] =>
-  health.giveUp === undefined ? intentAct(at) : { do: 'delete-node', because: health.giveUp }
+function actOf(at: Situation, health: Health): Waiting['act'] {
+  if (health.giveUp !== undefined) return { do: 'delete-node', because: health.giveUp }
+  return reportsUnseen(at) ? { do: 'find-pod' } : intentAct(at)
+}
 
 function terminating(at: Situation): Decision {
   // Without our finalizer the object is others' to hold; what it owned, the garbage collector deletes and preStop drains.
@@ -63,11 +66,11 @@ function terminating(at: Situation): Decision {
   return waiting.drain === undefined ? settle(at, waiting, status) : { status, because: waiting.because }
 }
 
-/** An RTCNode that the operator gives up tells why before it is deleted: the reason must be on record first. */
+/** Why a node is given up, or its pod looked for, must be on record first. */
 function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decision {
   const { act, because, lookAgainMs } = waiting
   const onRecord = conditionOf(at.node.status?.conditions, 'Ready')?.reason === because
-  const held = act?.do === 'delete-node' && !onRecord
+  const held = (act?.do === 'delete-node' || act?.do === 'find-pod') && !onRecord
   return {
     status,
     because,

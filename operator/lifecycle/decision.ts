@@ -35,6 +35,8 @@ export interface Refusal {
 export type Act =
   | { readonly do: 'add-finalizer' }
   | { readonly do: 'create-pod'; readonly pod: PodManifest }
+  /** Looks for the pod that the cache misses though it reports, and gives it back the labels that the cache goes by. */
+  | { readonly do: 'find-pod' }
   | { readonly do: 'annotate-pod'; readonly uid: Uid; readonly annotations: Readonly<Record<string, string>> }
   /** With `onlyIf`: when the pod is still as it was seen. */
   | { readonly do: 'write-intent'; readonly intent: Intent; readonly onlyIf?: PodVersion }

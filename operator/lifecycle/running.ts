@@ -6,7 +6,7 @@ import { drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { Act, GiveUpReason, Situation } from './decision.ts'
 import { hasEnded, isReady, notReadySince, podCondition } from './pod-view.ts'
-import { isRegistered, missingForMs, missingHeartbeat, ownIntent, ownPod } from './seen.ts'
+import { isRegistered, missingForMs, missingHeartbeat, ownIntent, ownPod, reportsUnseen } from './seen.ts'
 
 export interface Health {
   readonly ready: 'True' | 'False' | 'Unknown'
@@ -40,7 +40,8 @@ export function healthOf(at: Situation): Health {
 
 /** A pod that one cache misses while its heartbeat goes on, or while nobody sees the registry, may well be there. */
 function podGone(at: Situation): Health {
-  const gone = { ready: 'False', because: 'PodLost', message: 'the pod of this node is gone' } as const
+  const message = reportsUnseen(at) ? 'the pod cannot be found, but its agent reports' : 'the pod of this node is gone'
+  const gone = { ready: 'False', because: 'PodLost', message } as const
   return missingForMs(at) === undefined ? gone : { ...gone, giveUp: 'PodLost' }
 }
 
@@ -80,7 +81,7 @@ function unhealthy(at: Situation, pod: Pod): Health {
   }
 }
 
-/** Told to people before the kubelet kills what is left. */
+/** Left for those who were moved before the kubelet kills what is left; the agent goes by the same rule in its preStop. */
 const EVICT_BEFORE_KILL_MS = 20_000
 
 /**
@@ -92,7 +93,7 @@ export function intentWanted(at: Situation, pod: Pod): Intent {
   const killAt = fromTimestamp(pod.metadata.deletionTimestamp)
   if (killAt !== undefined) {
     const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1_000
-    const deadline = instant(killAt - Math.min(EVICT_BEFORE_KILL_MS, graceMs / 3))
+    const deadline = instant(killAt - Math.min(EVICT_BEFORE_KILL_MS, graceMs / 2))
     return {
       podUID,
       admission: 'closed',

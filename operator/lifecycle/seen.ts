@@ -19,6 +19,9 @@ export function ownHeartbeat(at: Situation): Heartbeat | undefined {
   return registration.heartbeat.podUID === podUID ? registration.heartbeat : undefined
 }
 
+/** A heartbeat of this life comes from a pod that the cache does not show: it has lost its labels, or has only just gone. */
+export const reportsUnseen = (at: Situation): boolean => ownPod(at) === undefined && ownHeartbeat(at) !== undefined
+
 /** Whether the registry vouches for the node now: by a heartbeat of its own, or by the plain form, which names nobody. */
 export const isRegistered = (at: Situation): boolean =>
   ownHeartbeat(at) !== undefined || at.seen.registration.state === 'plain'

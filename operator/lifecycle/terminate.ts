@@ -11,10 +11,11 @@ import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../a
 import { conditionOf } from './conditions.ts'
 import type { Act, Situation, Step, Waiting } from './decision.ts'
 import { annotations } from './marks.ts'
-import { ownHeartbeat, ownIntent, ownPod, surelyNobody } from './seen.ts'
+import { ownHeartbeat, ownIntent, ownPod, reportsUnseen, surelyNobody } from './seen.ts'
 
 export const terminationSteps: readonly Step[] = [
   stampDeadline,
+  findPod,
   closeAdmission,
   awaitEmptyOrDeadline,
   moveOffTheRest,
@@ -41,6 +42,13 @@ function stampDeadline(at: Situation): 'done' | Waiting {
     message: `people may stay until ${toTimestamp(deadline)}`,
     drain: { reason: reasonOf(at), startedAt: toTimestamp(at.now), deadline: toTimestamp(deadline) },
   }
+}
+
+/** Who cannot be seen cannot be told to leave. Bounded, because anybody may go on writing the key. */
+function findPod(at: Situation): 'done' | Waiting {
+  if (!reportsUnseen(at) || at.now >= graceEndOf(at)) return 'done'
+  const message = 'the pod cannot be found, but its agent reports'
+  return { because: 'ClosingAdmission', message, act: { do: 'find-pod' }, lookAgainMs: DRAIN_LOOK_MS }
 }
 
 function closeAdmission(at: Situation): 'done' | Waiting {
