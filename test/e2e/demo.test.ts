@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { suite, test } from 'node:test'
+import { run } from '../cluster/command.ts'
 import { ensureHostPackages } from '../cluster/debian.ts'
 import { leftBehind } from '../cluster/left-behind.ts'
 import { until } from '../cluster/until.ts'
@@ -19,21 +20,34 @@ test('on real hosts, people who may stay are never cut, and nothing is left', { 
   endsWell(demo)
 })
 
-test('without real hosts the same story is played on simulated SFUs', async () => {
-  const demo = startDemo(['--simulated'])
-  assert.equal(await demo.exitCode, 0, demo.output())
-  assert.match(demo.output(), /a simulated SFU in each pod/)
-  endsWell(demo)
+suite('without real hosts', { concurrency: true }, () => {
+  test('the same story is played on simulated SFUs', async () => {
+    const demo = startDemo({ flags: ['--simulated'] })
+    assert.equal(await demo.exitCode, 0, demo.output())
+    assert.match(demo.output(), /a simulated SFU in each pod/)
+    endsWell(demo)
+  })
+
+  test('with KEEP=1 it stays up to be played with, until Ctrl-C', async () => {
+    const demo = startDemo({ flags: ['--simulated'], keep: true })
+    const told = () => /export KUBECONFIG=(\S+) PATH=([^:]+)/.exec(demo.output())
+    const [, kubeconfig = '', path = ''] = await until('the export line', told, { withinMs: 240_000 })
+    assert.match(demo.output(), /^PASSED · .* 0 cut /m)
+    const nodes = await run(join(path, 'kubectl'), ['get', 'rtcnodes'], { env: { KUBECONFIG: kubeconfig } })
+    assert.match(nodes, /eu-3 +Running +Serving/)
+    await endsWhenInterrupted(demo)
+  })
 })
 
-for (const moment of [/^1 /m, /^4 /m]) {
-  test(`interrupted in act ${moment.source[1]} it leaves nothing either`, { skip }, async () => {
+const moments: Record<string, (demo: Demo) => boolean> = {
+  'while its hosts start': demo => leftBehind(demo.pid).some(thing => thing.startsWith('cgroup')),
+  'while people are in calls': demo => /^5 /m.test(demo.output()),
+}
+for (const [moment, hasCome] of Object.entries(moments)) {
+  test(`interrupted ${moment}, it leaves nothing either`, { skip }, async () => {
     const demo = startDemo()
-    await until('the act', () => moment.test(demo.output()), { withinMs: 240_000 })
-    demo.interrupt()
-    assert.equal(await demo.exitCode, 130, demo.output())
-    assert.deepEqual(leftBehind(demo.pid), [])
-    assert.doesNotMatch(demo.output(), /FAILED|✗/)
+    await until(moment, () => hasCome(demo), { withinMs: 240_000 })
+    await endsWhenInterrupted(demo)
   })
 }
 
@@ -44,10 +58,10 @@ interface Demo {
   interrupt(): void
 }
 
-function startDemo(flags: readonly string[] = []): Demo {
+function startDemo({ flags = [], keep = false }: { flags?: string[]; keep?: boolean } = {}): Demo {
   const child = spawn(process.execPath, [join(import.meta.dirname, '../demo/demo.ts'), ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, KEEP: '' },
+    env: { ...process.env, KEEP: keep ? '1' : '' },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += String(chunk)))
@@ -66,4 +80,11 @@ function endsWell(demo: Demo): void {
     /^PASSED · 3 nodes Running in \d.* · 10 joined, 7 left by themselves, 3 moved at the deadline · 0 cut /,
   )
   assert.deepEqual(leftBehind(demo.pid), [])
+}
+
+async function endsWhenInterrupted(demo: Demo): Promise<void> {
+  demo.interrupt()
+  assert.equal(await demo.exitCode, 130, demo.output())
+  assert.deepEqual(leftBehind(demo.pid), [])
+  assert.doesNotMatch(demo.output(), /FAILED|✗/)
 }
