@@ -5,10 +5,12 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { createPorts } from '../../cluster/ports.ts'
 import { type Server, startServer } from '../../cluster/process.ts'
 
-const program = join(import.meta.dirname, '../../../operator/main.ts')
+const sources = join(import.meta.dirname, '../../../operator/main.ts')
 const OWN_NAMESPACE = 'rtcnode-system'
 
 export interface OperatorOptions {
+  /** Default: the sources. */
+  readonly program?: string
   /** Of this replica, in the Lease and in the name of its log; default `operator`. */
   readonly identity?: string
   /** Default: the cluster administrator's. A test that stands between operator and API server has its own. */
@@ -30,7 +32,7 @@ export interface Operator extends Server {
 
 /** Resolves when it is ready. Log: `<identity>.log` in the cluster's folder, over all starts. */
 export async function startOperator(cluster: Cluster, options: OperatorOptions = {}): Promise<Operator> {
-  const { identity = 'operator', flags = [], env, untilReady = true } = options
+  const { program = sources, identity = 'operator', flags = [], env, untilReady = true } = options
   await ensureNamespace(cluster, OWN_NAMESPACE)
   const ports = createPorts()
   const url = `http://127.0.0.1:${await ports.take()}`

@@ -10,9 +10,9 @@ import { type History, recordHistory } from './history.ts'
 import { ensureNamespace, type Operator, type OperatorOptions, startOperator } from './operator.ts'
 import { playScene, type Scene } from './scene.ts'
 
-export interface World extends AsyncDisposable {
+export interface World<O extends AsyncDisposable = Operator> extends AsyncDisposable {
   readonly cluster: Cluster
-  readonly operator: Operator
+  readonly operator: O
   readonly fleet: SfuFleet
   /** What happened, by a watch of nobody's but ours. */
   readonly history: History
@@ -31,7 +31,14 @@ export interface WorldOptions {
 
 const crdsFolder = join(import.meta.dirname, '../../../crds')
 
-export async function startWorld(options: WorldOptions = {}): Promise<World> {
+export const startWorld = (options: WorldOptions = {}): Promise<World> =>
+  startWorldWith(cluster => startOperator(cluster, options.operator), options)
+
+/** With an operator, or several, that the test starts in its own way. */
+export async function startWorldWith<O extends AsyncDisposable>(
+  startIts: (cluster: Cluster) => Promise<O>,
+  options: Omit<WorldOptions, 'operator'> = {},
+): Promise<World<O>> {
   const undo = new AsyncDisposableStack()
   try {
     const cluster = undo.use(await startCluster({ kwokNodes: 2, ...options.cluster }))
@@ -45,7 +52,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     const fleet = undo.use(
       await startFleet({ kubeconfigPath: cluster.kubeconfigPath, registry: { endpoints: cluster.registry.endpoints } }),
     )
-    const operator = undo.use(await startOperator(cluster, options.operator))
+    const operator = undo.use(await startIts(cluster))
     await gather(cluster, options.crowd ?? 0)
     return { cluster, operator, fleet, history, etcd, apply, [Symbol.asyncDispose]: () => undo.disposeAsync() }
   } catch (error) {
@@ -72,17 +79,29 @@ export interface SuiteOptions extends WorldOptions {
   readonly sideBySide?: number
 }
 
-export type Declare = (name: string, play: (scene: Scene, world: World) => Promise<void>) => void
+export type Declare<O extends AsyncDisposable = Operator> = (
+  name: string,
+  play: (scene: Scene, world: World<O>) => Promise<void>,
+) => void
 
 const SCENE_WITHIN_MS = 240_000
 
 /** One world for the tests that `declare` declares; nothing of it is left afterwards. */
 export function suiteInWorld(title: string, options: SuiteOptions, declare: (promise: Declare) => void): void {
-  suite(title, { concurrency: options.sideBySide ?? 4 }, () => {
-    let world: World | undefined
+  suiteIn(() => startWorld(options), title, options.sideBySide ?? 4, declare)
+}
+
+export function suiteIn<O extends AsyncDisposable>(
+  start: () => Promise<World<O>>,
+  title: string,
+  sideBySide: number,
+  declare: (promise: Declare<O>) => void,
+): void {
+  suite(title, { concurrency: sideBySide }, () => {
+    let world: World<O> | undefined
     before(
       async () => {
-        world = await startWorld(options)
+        world = await start()
       },
       { timeout: 300_000 },
     )
