@@ -85,6 +85,12 @@ for (const [podName, ...verdicts] of lines) {
   }
 }
 
+test('a pod that reports but cannot be seen is looked for, not given up', () => {
+  const what = seen({ pod: undefined, registration: fresh() })
+  const node = after(aRunningNode(), decideAt(NOW, aRunningNode(), what))
+  assert.deepEqual(decideAt(NOW, node, what).act, { do: 'find-pod' })
+})
+
 test('only a served node is Ready; a ready pod without heartbeat is Unknown, and its telemetry lost', () => {
   assert.equal(readyOf(decideAt(NOW, aRunningNode(), seenServing()))?.status, 'True')
   const lost = decideAt(NOW, aRunningNode(), seen({ pod: aPod(), registration: stale(40) }))
