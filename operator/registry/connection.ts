@@ -208,6 +208,7 @@ const bounded =
             pass(received)
           },
         })
+        if (signal?.aborted) onAbort()
       },
     })
     return call

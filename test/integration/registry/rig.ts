@@ -102,7 +102,8 @@ function startAgent(
   const alive = AbortSignal.any([signal, death.signal])
   let losses = 0
   const killable: LeaseKeeper = {
-    keepAlive: (id, renewal) => (death.signal.aborted ? systemClock.sleep(3_600_000, renewal) : keeper.keepAlive(id, renewal)),
+    keepAlive: (id, renewal) =>
+      death.signal.aborted ? systemClock.sleep(3_600_000, renewal) : keeper.keepAlive(id, renewal),
   }
   const lease = heldLease({ connection, ttlSeconds, ...ambient, keeper: killable })
   lease.onChange(change => {

@@ -61,10 +61,13 @@ export function scriptedRegistry(): ScriptedRegistry {
     async range({ key, range_end, limit }) {
       if (script.down) throw new RegistryError('range', 'unknown', new Error('down'))
       const kvs = [...store.values()]
-        .filter(kv => Buffer.compare(kv.key, key ?? kv.key) >= 0 && (!range_end || Buffer.compare(kv.key, range_end) < 0))
+        .filter(
+          kv => Buffer.compare(kv.key, key ?? kv.key) >= 0 && (!range_end || Buffer.compare(kv.key, range_end) < 0),
+        )
         .toSorted((a, b) => Buffer.compare(a.key, b.key))
       const page = kvs.slice(0, Number(limit))
-      if (page.length > script.maxPageKeys) throw new RegistryError('range', 'unknown', new GRPCResourceExhastedError('big'))
+      if (page.length > script.maxPageKeys)
+        throw new RegistryError('range', 'unknown', new GRPCResourceExhastedError('big'))
       if (String(key).endsWith('/')) readings += 1
       return { header: header(), kvs: page, more: kvs.length > page.length, count: String(kvs.length) }
     },
