@@ -9,10 +9,11 @@ import { ensureBinaries } from '../cluster/binaries.ts'
 import { ensureHostPackages } from '../cluster/debian.ts'
 import { leftBehind } from '../cluster/left-behind.ts'
 import { observe } from './observer.ts'
+import { postMortem } from './post-mortem.ts'
 import { realStage } from './real-stage.ts'
 import { simulatedStage } from './simulated-stage.ts'
 import type { Stage } from './stage.ts'
-import { type Act, lastAct, type Scene, story } from './story.ts'
+import { lastAct, type Scene, story } from './story.ts'
 import { createScreen, paint } from './table.ts'
 import { createVerdict, verdictLine } from './verdict.ts'
 
@@ -33,13 +34,17 @@ await tellStory()
 async function tellStory(): Promise<void> {
   screen.headline('rtcnode-operator: the life of an SFU node, on a real Kubernetes')
   const undo = new AsyncDisposableStack()
+  let stage: Stage | undefined
   try {
-    const stage = await timed('Curtain up: a Kubernetes of its own', setStage)
-    undo.defer(() => stage.stop())
-    await play(stage, undo, keep ? story : [...story, lastAct])
-    if (keep) return await stayUp(stage)
+    stage = await timed('Curtain up: a Kubernetes of its own', setStage)
+    undo.defer(stage.stop)
+    await play(stage, undo)
   } catch (error) {
     verdict.check(error instanceof Error ? error.message : String(error), false)
+  }
+  if (keep && stage) {
+    conclude()
+    return stayUp(stage)
   }
   await undo.disposeAsync()
   for (const thing of leftBehind(process.pid)) verdict.check(`nothing is left behind, but there is ${thing}`, false)
@@ -58,13 +63,18 @@ async function setStage(): Promise<Stage> {
   return simulatedStage(log)
 }
 
-async function play(stage: Stage, undo: AsyncDisposableStack, acts: readonly Act[]): Promise<void> {
+async function play(stage: Stage, undo: AsyncDisposableStack): Promise<void> {
   const manifests = parseAllDocuments(readFileSync('examples/nodes.yaml', 'utf8'))
   const nodes = manifests.map(manifest => manifest.getIn(['metadata', 'name'])) as unknown as Scene['nodes']
   const observer = observe(stage.cluster, nodes, screen.show)
+  const scene: Scene = { stage, screen, observer, verdict, nodes, undo, calls: new Map() }
   try {
-    const scene: Scene = { stage, screen, observer, verdict, nodes, undo, calls: new Map() }
-    for (const act of acts) await timed(act.title, () => act.play(scene))
+    for (const act of keep ? story : [...story, lastAct]) await timed(act.title, () => act.play(scene))
+  } catch (error) {
+    screen.title('The story does not go on.')
+    for (const line of postMortem(nodes.map(observer.node), stage.cluster.dir)) screen.say(line)
+    if (!keep) screen.say('`make demo KEEP=1` keeps the cluster and its logs.')
+    throw error
   } finally {
     await observer.stop()
   }
@@ -80,7 +90,6 @@ async function timed<T>(title: string, act: () => Promise<T>): Promise<T> {
 }
 
 async function stayUp(stage: Stage): Promise<void> {
-  conclude()
   const { kubectl } = await ensureBinaries(['kubectl'], { log: screen.aside })
   screen.title('It stays up until Ctrl-C. To play with it, in another terminal:')
   screen.say(`export KUBECONFIG=${stage.cluster.kubeconfigPath} PATH=${dirname(kubectl)}:$PATH`)

@@ -17,6 +17,9 @@ export const phaseOf = ({ object }: NodeSeen): Phase | 'gone' =>
 /** Why it is there. `Pending` is what a node says that no operator has seen yet. */
 export const reasonOf = (seen: NodeSeen): string => conditionOf(seen, 'Ready')?.reason ?? 'Pending'
 
+/** The same as a sentence. */
+export const messageOf = (seen: NodeSeen): string | undefined => conditionOf(seen, 'Ready')?.message
+
 export const addressOf = ({ object }: NodeSeen): string | undefined => object?.status?.address
 
 /** As the agent counts them now; undefined while it has not registered. */

@@ -49,7 +49,7 @@ async function askForNodes(scene: Scene): Promise<void> {
   await kubectl(scene, ['apply', '-f', 'examples/nodes.yaml'])
   screen.say('No operator runs yet, so nobody acts on them; but they are Pending from their first moment on.')
   for (const name of nodes) {
-    const { seen } = await observer.until(name, 'exists', it => it.object !== undefined, 10)
+    const { seen } = await observer.until(name, 'exists', it => it.object !== undefined, 30)
     verdict.check(`${name} is Pending before there is an operator`, phaseOf(seen) === 'Pending')
   }
 }
@@ -116,14 +116,14 @@ async function drainByDeadline(scene: Scene): Promise<void> {
   const patch = { spec: { drain: { deadlineSeconds: DEADLINE_SECONDS } } }
   await kubectl(scene, ['patch', 'rtcnode', name, '--type=merge', '--patch', JSON.stringify(patch)])
   await kubectl(scene, ['delete', 'rtcnode', name, '--wait=false'])
-  const { seen } = await observer.until(name, 'has a deadline', it => it.object?.status?.drain !== undefined, 10)
+  const { seen } = await observer.until(name, 'has a deadline', it => it.object?.status?.drain !== undefined, 30)
   const deadline = seen.object?.status?.drain?.deadline ?? ''
   const deadlineAt = Date.parse(deadline)
   const promisedAt = Date.parse(seen.object?.metadata.deletionTimestamp ?? '') + DEADLINE_SECONDS * 1_000
   verdict.check(`the deadline of ${name} is ${DEADLINE_SECONDS} s after its deletion`, deadlineAt === promisedAt)
   screen.say(`They may stay until ${deadline}. That is written to the status once, and never moves.`)
   await takesNoNewRooms(scene, name)
-  await until('everybody is told', () => participants(call.told).size === people, { withinMs: 10_000 })
+  await until('everybody is told', () => participants(call.told).size === people, { withinMs: 15_000 })
   screen.say(`All ${people} were told that the node will go, and when. They stay.`)
 
   const withinMs = deadlineAt - Date.now() + 30_000
@@ -177,7 +177,7 @@ function callOn({ calls }: Scene, name: string): Call {
 }
 
 async function takesNoNewRooms({ observer, screen, nodes }: Scene, name: string): Promise<void> {
-  await observer.until(name, 'takes no new rooms', takesNoRooms, 15)
+  await observer.until(name, 'takes no new rooms', takesNoRooms, 30)
   const open = nodes.filter(other => isServing(observer.node(other)))
   screen.say(`New rooms go elsewhere: the registry offers only ${open.join(' and ')} now.`)
 }

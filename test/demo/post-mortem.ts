@@ -1,0 +1,24 @@
+// What is told when the story does not go on: how each node is, in its own words, and what the operator complained about.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf, type NodeSeen, phaseOf, reasonOf } from './node-seen.ts'
+
+const LAST_COMPLAINTS = 5
+
+export function postMortem(nodes: readonly NodeSeen[], clusterFolder: string): string[] {
+  return [
+    ...nodes.map(
+      seen => `${seen.name}: ${phaseOf(seen)}, ${reasonOf(seen)}: ${messageOf(seen) ?? 'nothing more is said'}`,
+    ),
+    ...complaints(join(clusterFolder, 'operator.log')).slice(-LAST_COMPLAINTS),
+  ]
+}
+
+function complaints(logPath: string): string[] {
+  try {
+    const lines = readFileSync(logPath, 'utf8').split('\n')
+    return lines.filter(line => /"level":"(warn|error)"/.test(line)).map(line => `operator: ${line.slice(0, 400)}`)
+  } catch {
+    return ['the operator was not started']
+  }
+}
