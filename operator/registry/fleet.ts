@@ -4,16 +4,18 @@ import type { Clock } from '../ambient/clock.ts'
 import type { Random } from '../ambient/random.ts'
 import type { ObjectKey } from '../api/meta.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { announcements } from './announcements.ts'
 import type { RegistryConnection } from './connection.ts'
 import { fleetContents } from './fleet-contents.ts'
 import { judge } from './fleet-state.ts'
 import { frozenAtStart, nextFreeze } from './freeze.ts'
+import { listeners } from './listeners.ts'
 import { materialOf } from './material.ts'
 import type { RegistryMetrics } from './metrics.ts'
 import { rejectionCauses } from './parse.ts'
 import type { KnownIntent, Registration } from './registration.ts'
 import { heardAgain, type Sight, sightAt } from './sight.ts'
-import { resyncCauses, watchRegistry } from './watch.ts'
+import { type RegistryChange, type RegistryEntry, type ResyncCause, resyncCauses, watchRegistry } from './watch.ts'
 
 export interface FleetView {
   registration(key: ObjectKey): Registration
@@ -69,9 +71,8 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
   const contents = fleetContents(connection.prefix, cause =>
     metrics?.rtcnode_registry_rejected_values_total.inc({ cause }),
   )
-  const told = new Map<ObjectKey, string>()
-  const changeListeners = new Set<Parameters<FleetView['onChange']>[0]>()
-  const healthListeners = new Set<() => void>()
+  const changes = announcements(key => materialOf(registration(key), intent(key)), log)
+  const healthListeners = listeners<[]>('health of the fleet view', log)
   let sight: Sight = { state: 'none', because: 'not-synced' }
   let freeze = frozenAtStart(clock.monotonic())
   let toldHealth = 'unsynced frozen'
@@ -103,22 +104,7 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     return { state, keys: present, rejectedValues: rejected, ...freezing }
   }
 
-  /** Tells a key's listeners; with `material` only if something that matters has changed since they were last told. */
-  function tell(key: ObjectKey, least: 'beat' | 'material'): void {
-    const material = materialOf(registration(key), intent(key))
-    const changed = told.get(key) !== material
-    if (!changed && least === 'material') return
-    told.set(key, material)
-    for (const listener of changeListeners) safely(() => listener(key, changed ? 'material' : 'beat'))
-  }
-
-  function tellAll(): void {
-    for (const key of told.keys()) if (!contents.nodes.has(key) && !contents.intents.has(key)) told.delete(key)
-    for (const key of new Set([...contents.nodes.keys(), ...contents.intents.keys()])) {
-      told.set(key, materialOf(registration(key), intent(key)))
-      for (const listener of changeListeners) safely(() => listener(key, 'material'))
-    }
-  }
+  const knownKeys = (): Set<ObjectKey> => new Set([...contents.nodes.keys(), ...contents.intents.keys()])
 
   function reckon(): void {
     const now = clock.monotonic()
@@ -128,8 +114,8 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     if (newHealth === toldHealth) return
     log.info('the view of the registry has changed', { from: toldHealth, to: newHealth, ...health() })
     toldHealth = newHealth
-    tellAll()
-    for (const listener of healthListeners) safely(listener)
+    changes.tellAll(knownKeys())
+    healthListeners.tell()
   }
 
   /** Time alone makes nodes stale, ends freezes, and takes the registry out of sight. */
@@ -139,70 +125,55 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     if (seen.state === 'clear') {
       contents.expire(seen.since, now)
       for (const [key, { beatAt }] of contents.nodes) {
-        if (beatAt !== undefined && now - beatAt > staleAfterMs) tell(key, 'material')
+        if (beatAt !== undefined && now - beatAt > staleAfterMs) changes.tellIfMaterial(key)
       }
     }
     reckon()
   }
 
-  function safely(listener: () => void): void {
-    try {
-      listener()
-    } catch (error) {
-      log.error('a listener of the fleet view failed', { error })
-    }
+  function onWhole(entries: readonly RegistryEntry[], cause: ResyncCause): void {
+    metrics?.rtcnode_registry_resyncs_total.inc({ cause })
+    const now = clock.monotonic()
+    const before = sightAt(sight, now)
+    sight = heardAgain(sight, now)
+    const knownBefore = knownKeys()
+    contents.replace(entries, before.state === 'clear' ? before.heardAt : undefined, now)
+    reckon()
+    for (const key of new Set([...knownBefore, ...knownKeys()])) changes.tellIfMaterial(key)
   }
 
-  if (metrics)
-    followView(metrics, health, () => (sight.state === 'clear' ? clock.monotonic() - sight.heardAt : Number.NaN))
+  function onChanges(batch: readonly RegistryChange[]): void {
+    const now = clock.monotonic()
+    sight = heardAgain(sight, now)
+    const before = contents.counts()
+    const about = new Set(batch.map(change => contents.apply(change, now)))
+    // First, so that nobody who is told of a missing key finds the view not frozen yet.
+    const { present, missing } = contents.counts()
+    if (present !== before.present || missing !== before.missing) reckon()
+    for (const key of about) if (key) changes.tell(key)
+  }
+
+  function onProgress(): void {
+    sight = heardAgain(sight, clock.monotonic())
+  }
+
+  const silentMs = (): number => (sight.state === 'clear' ? clock.monotonic() - sight.heardAt : Number.NaN)
+  if (metrics) followView(metrics, health, silentMs)
 
   return {
     registration,
     intent,
     health,
     flag: name => contents.flags.get(name),
-    onChange(listener) {
-      changeListeners.add(listener)
-      return () => void changeListeners.delete(listener)
-    },
-    onHealthChange(listener) {
-      healthListeners.add(listener)
-      return () => void healthListeners.delete(listener)
-    },
+    onChange: changes.listen,
+    onHealthChange: healthListeners.add,
     forget(key) {
       contents.forget(key)
-      if (!contents.nodes.has(key)) told.delete(key)
+      if (!contents.nodes.has(key)) changes.forget(key)
     },
     async run(signal) {
-      const watching = watchRegistry(
-        { connection, range: { prefix: `${connection.prefix}/` }, ...options },
-        {
-          onWhole(entries, cause) {
-            metrics?.rtcnode_registry_resyncs_total.inc({ cause })
-            const now = clock.monotonic()
-            const before = sightAt(sight, now)
-            sight = heardAgain(sight, now)
-            contents.replace(entries, before.state === 'clear' ? before.heardAt : undefined, now)
-            reckon()
-            for (const key of new Set([...contents.nodes.keys(), ...contents.intents.keys(), ...told.keys()])) {
-              tell(key, 'material')
-            }
-          },
-          onChanges(changes) {
-            const now = clock.monotonic()
-            sight = heardAgain(sight, now)
-            const { present } = contents.counts()
-            const about = new Set(changes.map(change => contents.apply(change, now)))
-            // First, so that nobody who is told of a missing key finds the view not frozen yet.
-            if (contents.counts().present !== present) reckon()
-            for (const key of about) if (key) tell(key, 'beat')
-          },
-          onProgress() {
-            sight = heardAgain(sight, clock.monotonic())
-          },
-        },
-        signal,
-      )
+      const range = { prefix: `${connection.prefix}/` }
+      const watching = watchRegistry({ connection, range, ...options }, { onWhole, onChanges, onProgress }, signal)
       while (!signal.aborted) {
         await clock.sleep(SWEEP_MS, signal).catch(() => undefined)
         sweep()
@@ -212,10 +183,10 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
   }
 }
 
-function followView(metrics: RegistryMetrics, health: () => FleetHealth, progressAgeMs: () => number): void {
+function followView(metrics: RegistryMetrics, health: () => FleetHealth, silentMs: () => number): void {
   metrics.rtcnode_registry_keys.follow({}, () => health().keys)
   metrics.rtcnode_registry_frozen.follow({}, () => (health().freeze ? 1 : 0))
-  metrics.rtcnode_registry_progress_age_seconds.follow({}, () => progressAgeMs() / 1_000)
+  metrics.rtcnode_registry_progress_age_seconds.follow({}, () => silentMs() / 1_000)
   for (const cause of rejectionCauses) metrics.rtcnode_registry_rejected_values_total.inc({ cause }, 0)
   for (const cause of resyncCauses) metrics.rtcnode_registry_resyncs_total.inc({ cause }, 0)
 }

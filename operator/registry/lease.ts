@@ -7,12 +7,17 @@ import type { Logger } from '../telemetry/log.ts'
 import type { RegistryConnection } from './connection.ts'
 import { LeaseExpiredError, LeaseNotHeldError, RegistryError } from './errors.ts'
 import { type LeaseKeeper, leaseKeeper } from './lease-keeper.ts'
+import { listeners } from './listeners.ts'
+
+export type LeaseChange =
+  | { readonly state: 'held'; readonly id: string }
+  | { readonly state: 'lost'; readonly because: string }
 
 export interface HeldLease {
   /** Undefined while none is held. */
   id(): string | undefined
-  /** `held`: put your key now, also after a loss. `lost`: etcd may have expired it by now, your key is gone or going. */
-  onChange(listener: (change: { state: 'held'; id: string } | { state: 'lost'; because: string }) => void): () => void
+  /** `held`: put your key now, also after a loss. `lost`: etcd may have ended it by now, your key is gone or going. */
+  onChange(listener: (change: LeaseChange) => void): () => void
   /**
    * Puts the value under the lease. While an older put of the same key is still under way it waits, and only the latest
    * value goes next: a value that was overtaken resolves without having been put. Throws LeaseNotHeldError, RegistryError.
@@ -38,20 +43,10 @@ const REVOKE_WITHIN_MS = 2_000
 export function heldLease(options: HeldLeaseOptions): HeldLease {
   const { connection, keeper = leaseKeeper(options), ttlSeconds = 10, clock, random, log } = options
   const ttlMs = ttlSeconds * 1_000
-  const listeners = new Set<Parameters<HeldLease['onChange']>[0]>()
+  const watchers = listeners<[LeaseChange]>('lease', log)
   let held: { id: string; until: Monotonic; lost: AbortController } | undefined
 
   const currentId = (): string | undefined => (held && clock.monotonic() < held.until ? held.id : undefined)
-
-  function tell(change: Parameters<Parameters<HeldLease['onChange']>[0]>[0]): void {
-    for (const listener of listeners) {
-      try {
-        listener(change)
-      } catch (error) {
-        log.error('a listener of the lease failed', { error })
-      }
-    }
-  }
 
   /** Grants one lease and renews it for as long as it can be; resolves with why it was lost. */
   async function hold(signal: AbortSignal): Promise<string> {
@@ -60,7 +55,7 @@ export function heldLease(options: HeldLeaseOptions): HeldLease {
     const lost = new AbortController()
     const ended = AbortSignal.any([signal, lost.signal])
     held = { id, until: later(sentAt, ttlMs), lost }
-    tell({ state: 'held', id })
+    watchers.tell({ state: 'held', id })
     let pauseMs = ttlMs / 3
     for (;;) {
       // The lease may end as soon as its time has passed since the last *answered* renewal was *sent*.
@@ -99,10 +94,7 @@ export function heldLease(options: HeldLeaseOptions): HeldLease {
 
   return {
     id: currentId,
-    onChange(listener) {
-      listeners.add(listener)
-      return () => void listeners.delete(listener)
-    },
+    onChange: watchers.add,
     put: latestWins(async (key, value) => {
       const lease = currentId()
       if (lease === undefined) throw new LeaseNotHeldError(key)
@@ -123,7 +115,7 @@ export function heldLease(options: HeldLeaseOptions): HeldLease {
           held = undefined
           backoffMs = 0
           log.warn('the lease is lost, asking for a new one', { because })
-          tell({ state: 'lost', because })
+          watchers.tell({ state: 'lost', because })
         } catch (error) {
           if (signal.aborted) break
           backoffMs = Math.min(Math.max(backoffMs * 2, 200), 2_000)

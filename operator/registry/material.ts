@@ -1,5 +1,5 @@
 // What of a node could change a decision, as one text: two equal texts, and nobody needs to look again. Keeps a fleet's
-// heartbeats, thousands a second, from becoming reconciles.
+// heartbeats, thousands a second, from becoming reconciles. Used by the announcements of the fleet view.
 import type { KnownIntent, Registration } from './registration.ts'
 
 /** Nobody waits for more empty samples in a row than these. */
