@@ -1,6 +1,6 @@
 // A Running node: is it well, and what should its agent do. Two witnesses are needed to give a node up: the registry must
 // miss it and its host must call it unwell. Either alone changes a condition and nothing else.
-import { fromTimestamp, instant, toTimestamp } from '../ambient/clock.ts'
+import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
 import { drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
@@ -20,11 +20,13 @@ export interface Health {
 export function healthOf(at: Situation): Health {
   const pod = ownPod(at)
   if (pod === undefined) return podGone(at)
-  if (pod.metadata.deletionTimestamp !== undefined) {
+  const evictAt = evictsAt(pod)
+  if (evictAt !== undefined) {
     return {
       ready: 'False',
       because: 'PodDeleted',
       message: `the pod was deleted, not the RTCNode; people may finish until ${pod.metadata.deletionTimestamp}`,
+      ...(at.now < evictAt ? { lookAgainMs: evictAt - at.now } : {}),
     }
   }
   if (isRegistered(at)) return isReady(pod) ? serving(at) : podNotReady(pod)
@@ -84,16 +86,21 @@ function unhealthy(at: Situation, pod: Pod): Health {
 /** Left for those who were moved before the kubelet kills what is left; the agent goes by the same rule in its preStop. */
 const EVICT_BEFORE_KILL_MS = 20_000
 
+/** When those who are left on a pod that somebody deleted are moved off; undefined for a pod that nobody deleted. */
+function evictsAt({ metadata }: Pod): Instant | undefined {
+  const killAt = fromTimestamp(metadata.deletionTimestamp)
+  const graceMs = (metadata.deletionGracePeriodSeconds ?? 0) * 1_000
+  return killAt === undefined ? undefined : instant(killAt - Math.min(EVICT_BEFORE_KILL_MS, graceMs / 2))
+}
+
 /**
  * What the agent of a node that is not Terminating should do. Its deadline after a deletion of the pod is the kubelet's,
  * which the agent cannot see: the API server wrote it into the pod.
  */
 export function intentWanted(at: Situation, pod: Pod): Intent {
   const podUID = pod.metadata.uid
-  const killAt = fromTimestamp(pod.metadata.deletionTimestamp)
-  if (killAt !== undefined) {
-    const graceMs = (pod.metadata.deletionGracePeriodSeconds ?? 0) * 1_000
-    const deadline = instant(killAt - Math.min(EVICT_BEFORE_KILL_MS, graceMs / 2))
+  const deadline = evictsAt(pod)
+  if (deadline !== undefined) {
     return {
       podUID,
       admission: 'closed',

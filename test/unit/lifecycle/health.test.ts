@@ -162,6 +162,7 @@ test('a pod deleted by hand drains until shortly before the kubelet kills it, an
     ({ podUID: 'uid-pod', admission: 'closed', weight: 0, drain: { reason: 'PodDeleted', deadline, stage } }) as const
   const waiting = decideAt(NOW, aRunningNode(), seen({ pod, registration: fresh() }))
   assert.deepEqual(waiting.act, { do: 'write-intent', intent: draining('wait') })
+  assert.equal(waiting.lookAgainMs, 40_000, 'nothing but time brings the eviction')
   const late = decideAt(NOW + 40, aRunningNode(), seen({ pod, registration: fresh(), intent: told(draining('wait')) }))
   assert.deepEqual(late.act, { do: 'write-intent', intent: draining('evict') })
 
