@@ -20,7 +20,7 @@ import { follow } from './follow.ts'
 import { heartbeatWriter } from './heartbeat-writer.ts'
 import { followIntents } from './intents.ts'
 import { createLedger, type Ledger } from './ledger.ts'
-import { nodeLabel, nodeOf, type SimulatedPod, simulatedPod } from './pod.ts'
+import { isOfNode, nodeOf, type SimulatedPod, simulatedPod } from './pod.ts'
 
 export interface FleetOptions {
   readonly kubeconfigPath: string
@@ -99,6 +99,7 @@ export async function startFleet({ kubeconfigPath, registry }: FleetOptions): Pr
   }
 
   function onPod(pod: Pod): void {
+    if (!isOfNode(pod)) return
     const known = living.get(pod.metadata.uid)
     if (pod.status?.phase === 'Failed') known?.vanish('fault', 'its pod failed')
     else if (known === undefined && isReady(pod)) start(pod)
@@ -125,9 +126,7 @@ export async function startFleet({ kubeconfigPath, registry }: FleetOptions): Pr
   const nodes = resourceClient(transport, RTCNodeKind)
   const following = Promise.all([
     intents.ended,
-    intents.synced.then(() =>
-      follow(pods, { labelSelector: nodeLabel }, { onObject: onPod, onGone: onPodGone }, stopping.signal),
-    ),
+    intents.synced.then(() => follow(pods, {}, { onObject: onPod, onGone: onPodGone }, stopping.signal)),
     follow(nodes, {}, { onObject: onNode, onGone: onNode }, stopping.signal),
   ])
 

@@ -3,7 +3,7 @@
 
 import type { Pod } from '../../operator/api/core.ts'
 import type { Heartbeat } from '../../operator/api/heartbeat.ts'
-import { type ObjectKey, objectKey, type Uid } from '../../operator/api/meta.ts'
+import { type ObjectKey, type OwnerReference, objectKey } from '../../operator/api/meta.ts'
 import type { KnownIntent } from '../../operator/registry/registration.ts'
 import { type SharedParts, type SimulatedAgent, startAgent } from './agent.ts'
 import type { LedgerWriter } from './ledger.ts'
@@ -40,13 +40,15 @@ const environmentOf = ({ spec }: Pod): ReadonlyMap<string, string> => {
   return new Map(variables.map(({ name, value = '' }) => [name, value]))
 }
 
-export const nodeLabel = 'rtcnode.io/node'
+const ownerOf = ({ metadata }: Pod): OwnerReference | undefined =>
+  metadata.ownerReferences?.find(({ controller, kind }) => controller && kind === 'RTCNode')
 
-export const nodeOf = ({ metadata }: Pod): ObjectKey =>
-  objectKey(metadata.labels?.[nodeLabel] ?? '', metadata.namespace)
+/** By its owner before its label, because a label can be taken off while people are on the pod. */
+const nameOf = (pod: Pod): string | undefined => ownerOf(pod)?.name ?? pod.metadata.labels?.['rtcnode.io/node']
 
-const ownerOf = ({ metadata }: Pod): Uid =>
-  metadata.ownerReferences?.find(owner => owner.controller)?.uid ?? metadata.uid
+export const isOfNode = (pod: Pod): boolean => nameOf(pod) !== undefined
+
+export const nodeOf = (pod: Pod): ObjectKey => objectKey(nameOf(pod) ?? '', pod.metadata.namespace)
 
 export function simulatedPod(
   pod: Pod,
@@ -61,7 +63,7 @@ export function simulatedPod(
   let ignoresIntents = false
   let phase: 'running' | 'stopping' | 'told to end' | 'ended' = 'running'
 
-  const sfu = simulatedSfu({ node, nodeUID: ownerOf(pod), podUID }, ledger, () => {
+  const sfu = simulatedSfu({ node, nodeUID: ownerOf(pod)?.uid ?? podUID, podUID }, ledger, () => {
     agent?.beatNow()
     endWhenEmpty()
   })

@@ -46,7 +46,12 @@ export interface Scene {
   /** Object, pod, key and intent. */
   expectGone(name: NodeName, within?: Within): Promise<void>
   /** Resolves with the heartbeat in the registry that fits, the present one or a later one. */
-  expectHeartbeat(name: NodeName, what: string, fits: (heartbeat: Heartbeat) => boolean): Promise<Heartbeat>
+  expectHeartbeat(
+    name: NodeName,
+    what: string,
+    fits: (heartbeat: Heartbeat) => boolean,
+    within?: Within,
+  ): Promise<Heartbeat>
   /** For that long neither node nor pod is deleted (unless the node was before), and whoever is on the SFU stays. */
   expectLeftAlone(name: NodeName, forMs: number): Promise<void>
   /** Whether any version of the node, up to now, had this reason. */
@@ -70,6 +75,7 @@ export async function playScene<W extends AnyWorld>(
   world: W,
   title: string,
   play: (scene: Scene, world: W) => Promise<void>,
+  { goneWithinMs = 90_000 } = {},
 ): Promise<void> {
   const slug = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
   const namespace = `s${++scenes}-${slug}`.slice(0, 40).replace(/-+$/, '')
@@ -77,7 +83,7 @@ export async function playScene<W extends AnyWorld>(
   const judgedByTest = new Set<ObjectKey>()
   try {
     await play(sceneIn(world, namespace, judgedByTest), world)
-    await leaveNothing(world, namespace, judgedByTest)
+    await leaveNothing(world, namespace, judgedByTest, goneWithinMs)
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error)
     throw new Error(`${message}\n\nwhat happened:\n${world.history.timeline(namespace)}\n`, { cause: error })
@@ -155,12 +161,12 @@ function sceneIn(world: AnyWorld, namespace: string, judgedByTest: Set<ObjectKey
         withinMs,
       })
     },
-    expectHeartbeat: (name, what, fits) => {
+    expectHeartbeat: (name, what, fits, { withinMs = DEFAULT_WITHIN_MS } = {}) => {
       const fitting = () => {
         const heartbeat = history.heartbeat(key(name))
         return heartbeat && fits(heartbeat) ? heartbeat : undefined
       }
-      return history.until(`${name}: a heartbeat: ${what}`, fitting, DEFAULT_WITHIN_MS)
+      return history.until(`${name}: a heartbeat: ${what}`, fitting, withinMs)
     },
     async expectLeftAlone(name, forMs) {
       const { present } = scene.sfu(name)
@@ -193,20 +199,25 @@ async function keysOf({ etcd }: AnyWorld, of: ObjectKey): Promise<string[]> {
 }
 
 /** After every test: all nodes deleted and everybody gone home, nothing is left of them, and no law was broken. */
-async function leaveNothing(world: AnyWorld, namespace: string, judgedByTest: ReadonlySet<ObjectKey>): Promise<void> {
+async function leaveNothing(
+  world: AnyWorld,
+  namespace: string,
+  judgedByTest: ReadonlySet<ObjectKey>,
+  withinMs: number,
+): Promise<void> {
   const { cluster, etcd, fleet, history } = world
   for (const where of history.seenIn(namespace)) if (fleet.node(where).isRunning) fleet.node(where).leaveAll()
   await cluster.api.call('DELETE', `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`).catch(unlessGone)
   const left = async (): Promise<string[]> => {
     const [nodes, pods, keys] = await Promise.all([
       list(world, `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`),
-      list(world, `/api/v1/namespaces/${namespace}/pods?labelSelector=rtcnode.io/node`),
+      list(world, `/api/v1/namespaces/${namespace}/pods`),
       Promise.all(['nodes', 'intents'].map(kind => etcd.getAll().prefix(`/sfu/${kind}/${namespace}/`).keys())),
     ])
     return [...nodes.map(name => `node ${name}`), ...pods.map(name => `pod ${name}`), ...keys.flat()]
   }
   await until('everything to be gone', async () => (await left()).length === 0, {
-    withinMs: 90_000,
+    withinMs,
     everyMs: 200,
   }).catch(async () => assert.deepEqual(await left(), [], 'left behind after all was deleted'))
   assert.deepEqual(breachesOf(history, namespace), [], 'laws of a life that were broken')

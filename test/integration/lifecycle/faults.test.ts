@@ -221,7 +221,7 @@ suiteInWorld('faults around one node', { sideBySide: 10, crowd: 12 }, promise =>
   promise('labels stripped from a pod come back, and the calls go on', async scene => {
     const node = await scene.busyNode()
     const { uid } = (await scene.pod(node)).metadata
-    await scene.kubectl('label', 'pod', node, 'app.kubernetes.io/managed-by-')
+    await stripLabels(scene, node)
     await scene.expectPod(node, 'labelled again', pod => pod?.metadata.labels?.['app.kubernetes.io/managed-by'])
     await scene.expectReason(node, 'Serving')
     await scene.expectLeftAlone(node, LONG_ENOUGH_MS)
@@ -232,7 +232,7 @@ suiteInWorld('faults around one node', { sideBySide: 10, crowd: 12 }, promise =>
     const node = await scene.busyNode()
     await scene.deleteNode(node)
     await scene.expectReason(node, 'WaitingForSessions')
-    await scene.kubectl('label', 'pod', node, 'app.kubernetes.io/managed-by-')
+    await stripLabels(scene, node)
     await scene.expectLeftAlone(node, LONG_ENOUGH_MS)
     scene.sfu(node).leaveAll()
     await scene.expectGone(node)
@@ -274,6 +274,9 @@ suiteInWorld('faults around one node', { sideBySide: 10, crowd: 12 }, promise =>
 
 const stripFinalizers = (scene: Scene, node: string): Promise<string> =>
   scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', '{"metadata":{"finalizers":null}}')
+
+const stripLabels = (scene: Scene, node: string): Promise<string> =>
+  scene.kubectl('label', 'pod', node, 'app.kubernetes.io/managed-by-', 'rtcnode.io/node-', 'rtcnode.io/class-')
 
 /** As its host would say. */
 async function setReady(scene: Scene, node: string, status: 'True' | 'False'): Promise<void> {

@@ -38,7 +38,7 @@ const unusable: Record<string, { raw: (heartbeat: Heartbeat) => string; words: R
   },
 }
 
-suiteInWorld('hostile values in the registry', { sideBySide: 8 }, promise => {
+suiteInWorld('hostile values in the registry', { sideBySide: 12 }, promise => {
   for (const [what, { raw, words }] of Object.entries(unusable)) {
     promise(`${what} in place of a heartbeat cuts nobody, and the node recovers`, async scene => {
       const node = await scene.busyNode()

@@ -43,7 +43,7 @@ const refusedSpecs: Record<string, { change: Parameters<typeof rtcNode>[1]; word
   'a region that is too long': { change: { spec: { region: 'r'.repeat(64) } }, words: [/spec\.region/, /63/] },
 }
 
-suiteInWorld('bad specs', { sideBySide: 8 }, promise => {
+suiteInWorld('bad specs', { sideBySide: 12 }, promise => {
   for (const [what, { change, words }] of Object.entries(refusedSpecs)) {
     promise(`${what} is refused, by field and with the bound`, async ({ namespace }, { apply }) => {
       const refusal = await apply(rtcNode(namespace, change)).then(() => 'it was taken', String)
