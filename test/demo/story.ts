@@ -2,9 +2,9 @@
 // Played by demo.ts on either stage.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../cluster/until.ts'
+import { startOperator } from '../integration/harness/operator.ts'
 import { addressOf, isGone, isServing, phaseOf, reasonOf, sessionsOf, takesNoRooms } from './node-seen.ts'
 import type { Observer } from './observer.ts'
-import { startOperator } from './operator.ts'
 import type { Call, Moment, Place, Stage } from './stage.ts'
 import type { Screen } from './table.ts'
 import type { Verdict } from './verdict.ts'
@@ -58,7 +58,7 @@ async function becomeRunning(scene: Scene): Promise<void> {
   const { stage, observer, verdict, nodes, screen } = scene
   screen.command(`rtcnode run --registry-endpoints=…   # logs to ${stage.cluster.dir}/operator.log`)
   const startedAt = Date.now()
-  scene.undo.use(await startOperator(stage.cluster))
+  scene.undo.use(await startOperator(stage.cluster, { program: 'dist/rtcnode.js' }))
   screen.say('Running is more than a ready pod: its SFU has registered, under a lease, with the UID of that very pod.')
   for (const name of nodes) {
     const { at, seen } = await observer.until(name, 'is Running', it => phaseOf(it) === 'Running', 90)
@@ -182,14 +182,20 @@ async function takesNoNewRooms({ observer, screen, nodes }: Scene, name: string)
   screen.say(`New rooms go elsewhere: the registry offers only ${open.join(' and ')} now.`)
 }
 
+/** Gone, and its whole life was as it should be. */
 async function goes({ observer, verdict }: Scene, name: string): Promise<void> {
   await observer.until(name, 'is gone', isGone, 90)
-  const [keyAt, podAt, objectAt] = [
-    lostAt(observer, name, 'key'),
-    lostAt(observer, name, 'pod'),
-    lostAt(observer, name, 'object'),
-  ]
-  verdict.check(`${name} went in order: key, pod, object`, keyAt <= podAt && podAt <= objectAt)
+  const lost = (['key', 'pod', 'object'] as const).map(part => lostAt(observer, name, part))
+  verdict.check(
+    `${name} went in order: key, pod, object`,
+    lost.every((at, i) => at >= (lost[i - 1] ?? 0)),
+  )
+  const seen = observer.history(name).map(sight => sight.seen)
+  const life = seen.slice(seen.findIndex(({ object }) => object))
+  const phases = life.map(phaseOf).filter((phase, i, all) => phase !== all[i - 1])
+  verdict.check(`${name} only went forward: ${phases.join(', ')}`, phases.join() === 'Pending,Running,Terminating,gone')
+  const underPeople = life.filter(it => it.pod?.metadata.deletionTimestamp && (sessionsOf(it) ?? 0) > 0)
+  verdict.check(`the pod of ${name} was not deleted while people were on it`, underPeople.length === 0)
 }
 
 /** When it was first seen without this part, having had it. */
