@@ -35,7 +35,7 @@ export interface History extends AsyncDisposable {
   /** Resolves with what the probe gives; it is asked now and at every change. Rejects with NotInTime. */
   until<T>(what: string, probe: () => T, withinMs: number): Promise<Exclude<T, undefined | null | false>>
   /** One line a change, oldest first, of one node or a whole namespace. */
-  timeline(of: Where): string
+  timeline(wherever: Where): string
 }
 
 interface Line {
@@ -75,18 +75,20 @@ export function recordHistory(cluster: Cluster): History {
     versions.set(of, [...(versions.get(of) ?? []), { at: Date.now(), is }])
   }
 
-  const follow = <T extends KubeObject>(path: string, seen: (of: Where, object: T, gone: boolean) => void) =>
-    followObjects<T>(cluster, path, seen, ending.signal)
+  const follow = (path: string, seen: Seen) => followObjects(cluster, path, seen, ending.signal)
   const following = [
-    follow<RTCNode>(nodesPath, (of, node, gone) => {
+    follow(nodesPath, (of, object, gone) => {
+      const node = object as RTCNode
       keep(nodes, of, gone ? undefined : node)
       tell(of, `node ${gone ? 'is gone' : describeNode(node)}`)
     }),
-    follow<Pod>(podsPath, (of, pod, gone) => {
+    follow(podsPath, (of, object, gone) => {
+      const pod = object as Pod
       keep(pods, of, gone ? undefined : pod)
       tell(of, `pod  ${gone ? 'is gone' : describePod(pod)}`)
     }),
-    follow<KubeEvent>(eventsPath, (_of, event, gone) => {
+    follow(eventsPath, (_of, object, gone) => {
+      const event = object as KubeEvent
       const { namespace = '', name = '' } = event.regarding ?? {}
       if (!gone) tell(`${namespace}/${name}`, `event ${describeEvent(event)}`)
     }),
@@ -107,8 +109,8 @@ export function recordHistory(cluster: Cluster): History {
     seenIn: namespace =>
       [...new Set([...nodes.keys(), ...pods.keys()])].filter(where => where.startsWith(`${namespace}/`)),
     until: (what, probe, withinMs) => untilChange(listeners, what, probe, withinMs),
-    timeline(of) {
-      const wanted = lines.filter(line => line.of === of || line.of.startsWith(`${of}/`))
+    timeline(wherever) {
+      const wanted = lines.filter(({ of }) => of === wherever || of.startsWith(`${wherever}/`))
       const began = wanted[0]?.at ?? 0
       return wanted
         .map(({ at, of, text }) => `${((at - began) / 1_000).toFixed(2).padStart(8)} s  ${of}  ${text}`)
@@ -140,7 +142,7 @@ function untilChange<T>(
         const found = probe()
         if (found) end(() => resolve(found as Found))
       } catch (error) {
-        end(() => reject(error as Error))
+        end(() => reject(error))
       }
     }
     const end = (settle: () => void): void => {
@@ -153,15 +155,12 @@ function untilChange<T>(
   })
 }
 
+type Seen = (of: Where, object: KubeObject, gone: boolean) => void
+
 /** Lists, then watches; again from the start whenever the watch ends. What a list misses is gone. */
-async function followObjects<T extends KubeObject>(
-  { api }: Cluster,
-  path: string,
-  seen: (of: Where, object: T, gone: boolean) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const known = new Map<Where, T>()
-  const note = (object: T, gone: boolean): void => {
+async function followObjects({ api }: Cluster, path: string, seen: Seen, signal: AbortSignal): Promise<void> {
+  const known = new Map<Where, KubeObject>()
+  const note = (object: KubeObject, gone: boolean): void => {
     const of = `${object.metadata.namespace ?? ''}/${object.metadata.name}`
     if (known.get(of)?.metadata.resourceVersion === object.metadata.resourceVersion && !gone) return
     if (gone) known.delete(of)
@@ -172,7 +171,7 @@ async function followObjects<T extends KubeObject>(
     try {
       const list = (await api.call('GET', path, undefined, signal)) as {
         metadata: { resourceVersion: string }
-        items: T[]
+        items: KubeObject[]
       }
       const uids = new Set(list.items.map(({ metadata }) => metadata.uid))
       for (const object of known.values()) if (!uids.has(object.metadata.uid)) note(object, true)
@@ -182,7 +181,7 @@ async function followObjects<T extends KubeObject>(
         signal,
       )) {
         if (type === 'ERROR') break
-        note(object as T, type === 'DELETED')
+        note(object as KubeObject, type === 'DELETED')
       }
     } catch {
       await sleep(200, undefined, { signal }).catch(() => undefined)

@@ -106,11 +106,11 @@ export function suiteIn<O extends AsyncDisposable>(
       { timeout: 300_000 },
     )
     after(() => world?.[Symbol.asyncDispose]())
-    declare((name, play) =>
+    declare((name, play) => {
       test(name, { timeout: SCENE_WITHIN_MS }, () => {
         if (world === undefined) throw new Error('the world did not start')
         return playScene(world, name, play)
-      }),
-    )
+      })
+    })
   })
 }
