@@ -9,7 +9,8 @@ help: ## Show this list
 
 node_modules/.installed: package.json package-lock.json
 	@echo "installing npm packages …"
-	@npm ci --no-audit --no-fund --loglevel=error
+	@# Not npm ci: it refuses a lock file that was made where the tools' packages for other platforms could not be had.
+	@npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
 .PHONY: lint
