@@ -12,7 +12,7 @@ suiteInWorld('the judge', {}, promise => {
     })
     await assert.rejects(failing, (error: Error) => {
       assert.match(error.message, /people who were cut before their deadline/)
-      assert.match(error.message, /alice on s\d+-cut\/n cut at/)
+      assert.match(error.message, /alice on s\d+-cut\/n (cut|moved) at/)
       assert.match(error.message, /s\d+-cut\/n {2}pod {2}is gone/)
       return true
     })
