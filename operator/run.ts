@@ -105,7 +105,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       podCache: caches.pods,
       hostCache: caches.hosts,
       fleet,
-      intents: leadersIntents(intentWriter(etcd), { identity, epoch: election.epoch }),
+      intents: leadersIntents(intentWriter(etcd), { identity, epoch: election.epoch, isLeader: election.isLeader }),
       expectations: expectations({ RTCNode: caches.nodes, Pod: caches.pods }),
       workers: config.workers,
     }),

@@ -42,11 +42,12 @@ export function intentWriter(connection: RegistryConnection): IntentWriter {
     signal: AbortSignal | undefined,
   ): Promise<{ done: true; revision: number } | { done: false; found: number | 'absent' }> {
     const at = Buffer.from(intentKey(connection.prefix, key))
+    const standing = claimRevision
     const { header, succeeded, responses } = await connection.txn(
       {
         compare: [
           unchanged(at, expected === 'absent' ? 0 : expected),
-          ...(claimRevision === undefined ? [] : [unchanged(fence, claimRevision)]),
+          ...(standing === undefined ? [] : [unchanged(fence, standing)]),
         ],
         success: [make(at)],
         failure: [{ request_range: { key: at, keys_only: true } }, { request_range: { key: fence, keys_only: true } }],
@@ -55,7 +56,7 @@ export function intentWriter(connection: RegistryConnection): IntentWriter {
     )
     if (succeeded) return { done: true, revision: Number(header.revision) }
     const [intent, claim] = responses.map(response => response.response_range.kvs[0]?.mod_revision)
-    if (claimRevision !== undefined && Number(claim ?? 0) !== claimRevision) throw new StaleLeaderError(key)
+    if (standing !== undefined && Number(claim ?? 0) !== standing) throw new StaleLeaderError(key)
     return { done: false, found: intent === undefined ? 'absent' : Number(intent) }
   }
 
