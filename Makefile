@@ -10,7 +10,7 @@ help: ## Show this list
 node_modules/.installed: package.json package-lock.json
 	@echo "installing npm packages …"
 	@# Not npm ci: it refuses a lock file that was made where the tools' packages for other platforms could not be had.
-	@npm install --no-save --no-audit --no-fund --loglevel=error
+	@npm install --no-save --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 .PHONY: lint
