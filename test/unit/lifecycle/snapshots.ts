@@ -1,5 +1,5 @@
 // Any moment at all, also absurd ones: what no test author thinks of. For the laws of the lifecycle's judgement.
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { Pod } from '../../../operator/api/core.ts'
 import type { Intent } from '../../../operator/api/intent.ts'
 import type { Condition } from '../../../operator/api/meta.ts'

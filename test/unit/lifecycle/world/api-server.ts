@@ -51,7 +51,7 @@ export function apiServer(now: () => Instant): ApiServer {
   let version = 0
   let born = 0
 
-  const mapOf = (kind: KindName): Map<string, KubeObject> => objects[kind] as Map<string, KubeObject>
+  const mapOf = (kind: KindName): Map<string, KubeObject> => objects[kind]
 
   function keep<T extends KubeObject>(kind: KindName, object: T): T {
     const { name } = object.metadata

@@ -14,7 +14,7 @@ const isDeleting = ({ metadata }: RTCNode): boolean => metadata.deletionTimestam
 
 /** Sees the world otherwise than it is. */
 const seeing = (change: (seen: Observed, node: RTCNode) => Partial<Observed>): Tampering => ({
-  decide: (node, seen, now, _) => decide(node, { ...seen, ...change(seen, node) }, now, settings),
+  decide: (node, seen, now) => decide(node, { ...seen, ...change(seen, node) }, now, settings),
 })
 /** Concludes otherwise from what it sees. */
 const concluding = (change: (decision: Decision, ...args: Parameters<Decide>) => Decision): Tampering => ({
@@ -157,7 +157,10 @@ export const mutants: Readonly<Record<string, { readonly tampering: Tampering; r
       breaks: ['L2'],
     },
     'never looks again by itself': {
-      tampering: concluding(({ lookAgainMs: _, ...decision }) => decision),
+      tampering: concluding(decision => {
+        const { lookAgainMs: _forgotten, ...rest } = decision
+        return rest
+      }),
       breaks: ['L2'],
     },
     'forgets the finalizer': {

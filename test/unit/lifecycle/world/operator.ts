@@ -16,7 +16,7 @@ import { sameStatus } from '../../../../operator/lifecycle/status.ts'
 import { IntentConflictError, RegistryError } from '../../../../operator/registry/errors.ts'
 import { materialOf } from '../../../../operator/registry/material.ts'
 import { settings } from '../build.ts'
-import type { ApiServer, KindName, Kinds, Preconditions } from './api-server.ts'
+import type { ApiServer, Change, KindName, Kinds, Preconditions } from './api-server.ts'
 import type { Monitors } from './monitors.ts'
 import { intentsOf, type Registry, registryView } from './registry.ts'
 
@@ -79,7 +79,7 @@ export function startOperator(
   function listed(kind: KindName, upTo: number): LaggingCache {
     const view = new Map<string, KubeObject>()
     const changes = api.history[kind].slice(0, upTo)
-    for (const { name, object } of changes) object === undefined ? view.delete(name) : view.set(name, object)
+    for (const change of changes) take(view, change)
     return { next: changes.length, view }
   }
 
@@ -275,9 +275,8 @@ export function startOperator(
     hear(kind, count, lost = false) {
       const cache = caches[kind]
       for (let left = count; left > 0 && cache.next < api.history[kind].length; left--) {
-        const { name, object } = api.history[kind][cache.next++]!
-        if (lost) continue
-        object === undefined ? cache.view.delete(name) : cache.view.set(name, object)
+        const change = api.history[kind][cache.next++]!
+        if (!lost) take(cache.view, change)
       }
     },
     relist(kind) {
@@ -290,6 +289,11 @@ export function startOperator(
         if (materialChanged(name) || now() >= (dueAt.get(name) ?? 0)) await reconcile(name)
     },
   }
+}
+
+function take(view: Map<string, KubeObject>, { name, object }: Change): void {
+  if (object === undefined) view.delete(name)
+  else view.set(name, object)
 }
 
 const conforms = ({ metadata }: KubeObject, { uid, resourceVersion }: Preconditions): boolean =>

@@ -1,17 +1,18 @@
 // A small world that goes by chance: people, an API server, a registry, SFUs, and one or two operators that see all of it
 // late, partly or twice. One seed is one schedule. After the schedule the faults end, everything is deleted, and nothing
 // may be left. `world.test.ts` runs many.
-import { instant, toTimestamp } from '../../../../operator/ambient/clock.ts'
+import { instant } from '../../../../operator/ambient/clock.ts'
 import type { Pod } from '../../../../operator/api/core.ts'
-import { API_VERSION, type Uid } from '../../../../operator/api/meta.ts'
+import { API_VERSION } from '../../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../../operator/api/rtcnode.ts'
 import { aClass, T0 } from '../build.ts'
 import { apiServer, type KindName } from './api-server.ts'
 import { type Chance, chanceFrom, weighted } from './chance.ts'
+import { host } from './host.ts'
 import { monitors, Violation } from './monitors.ts'
 import { Crash, type Operator, type Surroundings, startOperator, type Tampering } from './operator.ts'
 import { registry } from './registry.ts'
-import { agentRound, crash, end, type Sfu, startSfu } from './sfu.ts'
+import { agentRound, crash, end, type Ledger, type Sfu } from './sfu.ts'
 
 const kinds: readonly KindName[] = ['RTCNode', 'Pod']
 
@@ -89,7 +90,6 @@ function makeWorld(seed: number, tampering: Tampering) {
   const goals = new Set<string>()
   let now = T0
   let calm = false
-  let hostDarkSince: number | undefined
   let nodeClass: ReturnType<typeof aClass> | undefined = aClass({
     drain: { deadlineSeconds: 20, evictGraceSeconds: 10, emptySamples: 2 },
     health: { startupTimeoutSeconds: 60, unhealthyAfterSeconds: 15 },
@@ -100,13 +100,15 @@ function makeWorld(seed: number, tampering: Tampering) {
   const etcd = registry(clock)
   const sfus = new Map<string, Sfu>()
   const watching = monitors({ api, etcd, sfus, now: clock })
-  const ledger = {
-    ended(sfu: Sfu, how: Parameters<typeof watching.sessionsEnded>[1], sessions: number) {
+  const ledger: Ledger = {
+    ended(sfu, how, sessions) {
       trace.push(`  ${sessions} on ${sfu.podUID}: ${how}`)
       goals.add(`sessions ${how}`)
       watching.sessionsEnded(sfu, how, sessions)
     },
   }
+
+  const machine = host(api, sfus, ledger, clock)
 
   const surroundings: Surroundings = {
     api,
@@ -161,61 +163,11 @@ function makeWorld(seed: number, tampering: Tampering) {
     }
   }
 
-  // --- hosts ----------------------------------------------------------------------------------------------------
-
-  function updatePod(pod: Pod, change: (pod: Pod) => Pod): void {
-    api.update('Pod', pod.metadata.name, { uid: pod.metadata.uid }, change)
-  }
-  const withReady = (pod: Pod, status: 'True' | 'False', phase: 'Running' | 'Failed' = 'Running'): Pod => ({
-    ...pod,
-    status: {
-      phase,
-      podIP: '10.0.0.1',
-      conditions: [{ type: 'Ready', status, lastTransitionTime: toTimestamp(now) }],
-      containerStatuses: [
-        { name: 'sfu', state: phase === 'Failed' ? { terminated: { exitCode: 137 } } : { running: {} } },
-      ],
-    },
-  })
-  const isReadyNow = (pod: Pod): boolean =>
-    pod.status?.conditions?.some(it => it.type === 'Ready' && it.status === 'True') === true
-
-  function kubeletRound(): void {
-    for (const pod of api.pods()) {
-      const { uid } = pod.metadata
-      if (hostDarkSince !== undefined) {
-        if (now - hostDarkSince >= 40_000 && isReadyNow(pod)) updatePod(pod, it => withReady(it, 'False'))
-      } else if (pod.metadata.deletionTimestamp !== undefined) stopping(pod)
-      else if (pod.spec.nodeName === undefined)
-        updatePod(pod, it => ({ ...it, spec: { ...it.spec, nodeName: 'host-1' } }))
-      else if (pod.status === undefined) {
-        if (pod.metadata.ownerReferences !== undefined) sfus.set(uid, startSfu(pod))
-        updatePod(pod, it => withReady(it, 'False'))
-      } else if (pod.status.phase === 'Running' && !isReadyNow(pod)) updatePod(pod, it => withReady(it, 'True'))
-    }
-    if (hostDarkSince !== undefined) return
-    for (const [uid, sfu] of sfus) if (api.pod(sfu.name)?.metadata.uid !== uid) kill(sfu)
-  }
-
-  function stopping(pod: Pod): void {
-    const sfu = sfus.get(pod.metadata.uid)
-    if (sfu !== undefined) sfu.preStopAt ??= now
-    const due = now >= Date.parse(pod.metadata.deletionTimestamp ?? '')
-    if (sfu !== undefined && !due && !(sfu.mayStop && !sfu.agentDead)) return
-    if (sfu !== undefined) kill(sfu)
-    api.removePod(pod.metadata.uid)
-  }
-
-  function kill(sfu: Sfu): void {
-    end(sfu, 'killed', ledger)
-    sfus.delete(sfu.podUID)
-  }
-
   function tick(ms: number): void {
     now = instant(now + ms)
     for (const sfu of sfus.values()) if (calm || chance.hits(0.9)) agentRound(sfu, etcd, now, ledger)
     etcd.expire()
-    kubeletRound()
+    machine.round()
   }
 
   /** Orphans go by their own grace, whenever the collector comes to it. */
@@ -312,15 +264,10 @@ function makeWorld(seed: number, tampering: Tampering) {
     neverEmpties: () => ifAny(someSfu(), sfu => void (sfu.neverEmpties = true)),
     failPod() {
       const pod = api.pod(someName())
-      if (pod?.status === undefined) return
-      ifAny(sfus.get(pod.metadata.uid), sfu => {
-        end(sfu, 'fault', ledger)
-        sfus.delete(sfu.podUID)
-      })
-      updatePod(pod, it => withReady(it, 'False', 'Failed'))
+      if (pod?.status !== undefined) machine.fail(pod)
     },
-    hostDark: () => void (hostDarkSince ??= now),
-    hostBack: () => void (hostDarkSince = undefined),
+    hostDark: () => machine.goDark(),
+    hostBack: () => machine.comeBack(),
     classGone: () => void (nodeClass = undefined),
     classBack: () => void (nodeClass = everyClass),
   }
@@ -365,7 +312,7 @@ function makeWorld(seed: number, tampering: Tampering) {
     /** Bounded liveness: whatever happened, all is gone by deadline + grace, and nothing is left behind. */
     async endFaultsAndDeleteAll(): Promise<void> {
       calm = true
-      hostDarkSince = undefined
+      machine.comeBack()
       if (!etcd.up) etcd.resume('renewed')
       nodeClass = everyClass
       operators = operators.slice(0, 1)
@@ -390,7 +337,7 @@ function makeWorld(seed: number, tampering: Tampering) {
 
   function left(): string[] {
     return [
-      ...api.nodes().map(({ metadata }) => `RTCNode ${metadata.uid as Uid}`),
+      ...api.nodes().map(({ metadata }) => `RTCNode ${metadata.uid}`),
       ...api.pods().map(({ metadata }) => `Pod ${metadata.uid}`),
       ...[...etcd.keys.keys()].map(name => `key ${name}`),
       ...[...etcd.intents.keys()].map(name => `intent ${name}`),
