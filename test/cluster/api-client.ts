@@ -1,6 +1,5 @@
 // The few requests that the cluster itself makes of its servers: is it ready, create the fake nodes. Not for tests of the
 // operator's own client: it shares no code with it.
-import { createInterface } from 'node:readline'
 import { Agent, request } from 'undici'
 import type { Access } from './kubeconfig.ts'
 
@@ -54,7 +53,13 @@ export function createApiClient({ server, authorityPem, identity }: Access): Api
     async *watch(path, signal) {
       const answer = await request(server + path, { dispatcher, signal, bodyTimeout: 0 })
       if (answer.statusCode >= 300) throw new ApiRefused(`GET ${path}`, answer.statusCode, await answer.body.text())
-      for await (const line of createInterface(answer.body)) if (line !== '') yield JSON.parse(line) as WatchEvent
+      // Not by readline: on a busy machine its iterator falls silent for good.
+      let rest = ''
+      for await (const chunk of answer.body.setEncoding('utf8')) {
+        const parts = (rest + chunk).split('\n')
+        rest = parts.pop() ?? ''
+        for (const line of parts) yield JSON.parse(line) as WatchEvent
+      }
     },
     async answers(path, signal) {
       const answer = await request(server + path, { dispatcher, signal })

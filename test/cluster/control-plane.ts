@@ -158,8 +158,8 @@ async function startComponent(site: ControlPlaneSite, name: string, binary: stri
       '--bind-address=127.0.0.1',
       `--secure-port=${port}`,
       // Their own client limits (20 or 50 a second) would be what every scale test measures.
-      '--kube-api-qps=500',
-      '--kube-api-burst=1000',
+      '--kube-api-qps=5000',
+      '--kube-api-burst=10000',
       ...flags,
     ],
     logPath: join(site.folder, `${name}.log`),
