@@ -120,14 +120,19 @@ export async function startFleet({ kubeconfigPath, registry }: FleetOptions): Pr
     gone.vanish('cut', 'its pod was removed')
   }
 
+  let trouble: unknown
+  const onTrouble = (error: unknown): void => {
+    trouble = error
+  }
+
   const onNode = ({ metadata, status }: RTCNode): void => {
     if (status?.drain) ledger.sawDeadline(metadata.uid, status.drain.deadline)
   }
   const nodes = resourceClient(transport, RTCNodeKind)
   const following = Promise.all([
     intents.ended,
-    intents.synced.then(() => follow(pods, {}, { onObject: onPod, onGone: onPodGone }, stopping.signal)),
-    follow(nodes, {}, { onObject: onNode, onGone: onNode }, stopping.signal),
+    intents.synced.then(() => follow(pods, {}, { onObject: onPod, onGone: onPodGone, onTrouble }, stopping.signal)),
+    follow(nodes, {}, { onObject: onNode, onGone: onNode, onTrouble: () => undefined }, stopping.signal),
   ])
 
   let stopped: Promise<void> | undefined
@@ -140,7 +145,8 @@ export async function startFleet({ kubeconfigPath, registry }: FleetOptions): Pr
     await transport.close()
   }
   return {
-    node: name => handleOf(name.includes('/') ? (name as ObjectKey) : objectKey(name, 'default'), ofNode),
+    node: name =>
+      handleOf(name.includes('/') ? (name as ObjectKey) : objectKey(name, 'default'), ofNode, () => trouble),
     ledger,
     get size() {
       return living.size
@@ -169,14 +175,19 @@ async function markExited(
   }
 }
 
-function handleOf(node: ObjectKey, ofNode: ReadonlyMap<ObjectKey, SimulatedPod>): SfuHandle {
+function handleOf(node: ObjectKey, ofNode: ReadonlyMap<ObjectKey, SimulatedPod>, trouble: () => unknown): SfuHandle {
   const pod = (): SimulatedPod => {
     const found = ofNode.get(node)
     if (!found) throw new Error(`no SFU lives for ${node}`)
     return found
   }
   const running = async (withinMs = 30_000): Promise<void> => {
-    await until(`the SFU of ${node} to run`, () => ofNode.has(node), { withinMs, everyMs: 10 })
+    const isThere = (): boolean => {
+      // Nothing is thrown further: it only tells, should the wait be in vain, why no pods were seen.
+      if (!ofNode.has(node) && trouble() !== undefined) throw trouble()
+      return ofNode.has(node)
+    }
+    await until(`the SFU of ${node} to run`, isThere, { withinMs, everyMs: 10 })
   }
   return {
     get isRunning() {

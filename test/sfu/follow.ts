@@ -7,6 +7,8 @@ import type { ResourceClient, Selection } from '../../operator/kube/resource.ts'
 export interface Follower<T> {
   onObject(object: T): void
   onGone(object: T): void
+  /** The API server is away, or has forgotten our version: what there is to say is said by the next list. */
+  onTrouble(error: unknown): void
 }
 
 const PAGE_SIZE = 500
@@ -57,8 +59,8 @@ export async function follow<T extends KubeObject>(
         if (event.type === 'DELETED') drop(event.object)
         else if (event.type !== 'BOOKMARK') put(event.object)
       }
-    } catch {
-      // The API server is away, or has forgotten our version: what there is to say is said by the next list.
+    } catch (error) {
+      if (!signal.aborted) follower.onTrouble(error)
     }
     await pause(AGAIN_AFTER_MS, undefined, { signal }).catch(() => undefined)
   }
