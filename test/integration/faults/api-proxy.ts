@@ -1,8 +1,8 @@
 // Stands between one operator and the API server, with TLS on both sides: tells the writes to a gate that may lose them,
 // and does to watches what networks and servers do.
 import { once } from 'node:events'
-import { Agent, createServer, request } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Agent, createServer, request } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -20,8 +20,10 @@ export interface ApiProxy extends AsyncDisposable {
   expireWatches(): void
   /** Every open watch says something that is no event, and goes on. */
   garbleWatches(): void
-  /** Half-open: connections stay, and nothing passes on those that are there, nor on new ones, until `speak`. */
-  silence(what: 'everything' | 'watches'): void
+  /** Every open watch stays open, and says nothing more. */
+  muteWatches(): void
+  /** Half-open: connections stay and nothing passes, on new ones neither, until `speak`. */
+  silence(): void
   speak(): void
 }
 
@@ -38,12 +40,12 @@ export async function startApiProxy(cluster: Cluster, gate: WriteGate): Promise<
   const agent = new Agent({ keepAlive: true, ca, cert: admin.certificatePem, key: admin.keyPem })
   const watches = new Set<Watch>()
   let watchesBegun = 0
-  let silent: 'everything' | 'watches' | undefined
+  let isSilent = false
   let spoken = Promise.withResolvers<void>()
 
   async function pass(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
     const body = Buffer.concat(await asked.toArray())
-    if (silent === 'everything') await spoken.promise
+    if (isSilent) await spoken.promise
     const { method = 'GET', url = '/', headers } = asked
     const write = writeToApiServer(method, url, body.toString())
     const fate = write ? await gate.meet(write) : 'pass'
@@ -69,7 +71,7 @@ export async function startApiProxy(cluster: Cluster, gate: WriteGate): Promise<
     from.once('end', () => to.end())
     from.once('error', () => to.destroy())
     to.once('close', () => watches.delete(watch))
-    if (silent) from.pause()
+    if (isSilent) from.pause()
   }
 
   const server = createServer({ cert: serving.certificatePem, key: serving.keyPem, ca }, (asked, answer) => {
@@ -98,12 +100,15 @@ export async function startApiProxy(cluster: Cluster, gate: WriteGate): Promise<
     garbleWatches() {
       for (const { to } of watches) to.write('{"type":"MODIFIED","object":{"metadata":\u0000\n')
     },
-    silence(what) {
-      silent = what
+    muteWatches() {
+      for (const { from } of watches) from.removeAllListeners('data').resume()
+    },
+    silence() {
+      isSilent = true
       for (const { from } of watches) from.pause()
     },
     speak() {
-      silent = undefined
+      isSilent = false
       spoken.resolve()
       spoken = Promise.withResolvers()
       for (const { from } of watches) from.resume()

@@ -1,0 +1,162 @@
+// Crash plans: the operator is killed before and after each of its writes, to API server and registry, in every stretch of
+// a node's life, and starts again. Whatever the plan, all ends as it does in a run where nothing happens.
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { NotInTime, until } from '../../cluster/until.ts'
+import { playScene, type Scene } from '../harness/scene.ts'
+import { startWorldWith, type World } from '../harness/world.ts'
+import { type Operators, startOperators } from './one-after-another.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
+import { homelessClass, type Workload, workloads } from './workloads.ts'
+import type { Fate, Write } from './writes.ts'
+
+type CrashWorld = World<Operators>
+
+interface Plan {
+  readonly workload: Workload
+  readonly write: string
+  readonly when: 'before' | 'after'
+}
+
+interface CleanRun {
+  readonly writes: ReadonlySet<string>
+  readonly outcome: Outcome
+}
+
+/** A write that depends on how quick the machine is may not come in one run; then the plan is tried again. */
+const TRIES = 3
+
+suite('crash plans', () => {
+  test('killed before and after each write, the operator ends where it would have', { timeout: 580_000, concurrency: 1_000 }, async t => {
+    await using world = await startWorldWith(startOperators)
+    await world.apply(homelessClass)
+    const clean = await cleanRuns(world)
+    const plans = workloads.flatMap(workload =>
+      [...(clean.get(workload)?.writes ?? [])].flatMap(write =>
+        (['before', 'after'] as const).map((when): Plan => ({ workload, write, when })),
+      ),
+    )
+    const trap = setTraps(world.operator)
+    const together = gathering(plans.length)
+    const outcomes = plans.map(plan =>
+      t.test(`${plan.workload.name}: killed ${plan.when} “${plan.write}”`, () =>
+        carryOut(plan, world, clean.get(plan.workload)?.outcome, trap, together),
+      ),
+    )
+    await Promise.all(outcomes)
+    t.diagnostic(`${plans.length} plans, ${world.operator.killed} operators killed`)
+    assert.ok(world.operator.killed > 10, 'operators were killed')
+  })
+})
+
+/** Each workload twice: what happens in both is what can be planned on. */
+async function cleanRuns(world: CrashWorld): Promise<Map<Workload, CleanRun>> {
+  const run = async (workload: Workload): Promise<CleanRun> => {
+    let result: CleanRun | undefined
+    await playScene(world, `clean ${workload.name}`, async scene => {
+      const node = await workload.prepare(scene)
+      const begun = world.operator.gate.writes.length
+      await workload.act(scene, node)
+      const writes = world.operator.gate.writes.slice(begun).filter(({ namespace }) => namespace === scene.namespace)
+      result = {
+        writes: new Set(writes.map(({ what }) => what)),
+        outcome: await outcomeIn(world, scene, node),
+      }
+    })
+    if (!result) throw new Error('no clean run')
+    return result
+  }
+  const pairs = await Promise.all(
+    workloads.map(async workload => [workload, ...(await Promise.all([run(workload), run(workload)]))] as const),
+  )
+  return new Map(
+    pairs.map(([workload, one, other]) => {
+      assert.deepEqual(one.outcome, other.outcome, `${workload.name}: two clean runs end alike`)
+      return [
+        workload,
+        { outcome: one.outcome, writes: new Set([...one.writes].filter(write => other.writes.has(write))) },
+      ]
+    }),
+  )
+}
+
+const outcomeIn = (world: CrashWorld, scene: Scene, node: string): Promise<Outcome> =>
+  outcomeOf(
+    world,
+    scene,
+    node,
+    world.operator.gate.writes.filter(({ namespace }) => namespace === scene.namespace),
+  )
+
+interface Trap {
+  readonly namespace: string
+  readonly plan: Plan
+  sprung: boolean
+}
+
+/** The operator is killed when the planned write comes by; the gate sees to it that the write is lost in the planned way. */
+function setTraps({ gate, killSoon }: Operators): (trap: Trap) => void {
+  const traps: Trap[] = []
+  gate.decideBy(({ namespace, what }: Write): Fate => {
+    const trap = traps.find(it => !it.sprung && it.namespace === namespace && it.plan.write === what)
+    if (!trap) return 'pass'
+    trap.sprung = true
+    killSoon()
+    return trap.plan.when === 'before' ? 'lose request' : 'lose answer'
+  })
+  return trap => void traps.push(trap)
+}
+
+/** All begin together: so one death of an operator serves many plans. */
+function gathering(count: number): { arrive(): Promise<void> } {
+  const all = Promise.withResolvers<void>()
+  let missing = count
+  return {
+    arrive() {
+      missing -= 1
+      if (missing <= 0) all.resolve()
+      return all.promise
+    },
+  }
+}
+
+async function carryOut(
+  plan: Plan,
+  world: CrashWorld,
+  clean: Outcome | undefined,
+  setTrap: (trap: Trap) => void,
+  together: { arrive(): Promise<void> },
+): Promise<void> {
+  for (let tries = 1; tries <= TRIES; tries += 1) {
+    let sprung = false
+    await playScene(world, `${plan.when} ${plan.write} ${plan.workload.name}`, async scene => {
+      const prepared = plan.workload.prepare(scene)
+      if (tries === 1) await Promise.allSettled([prepared]).then(() => together.arrive())
+      const node = await prepared
+      const trap: Trap = { namespace: scene.namespace, plan, sprung: false }
+      setTrap(trap)
+      await plan.workload.act(scene, node)
+      await expectOutcome(world, scene, node, clean)
+      sprung = trap.sprung
+    })
+    if (sprung) return
+  }
+  assert.fail(`in ${TRIES} runs there was no “${plan.write}” to be killed at`)
+}
+
+async function expectOutcome(world: CrashWorld, scene: Scene, node: string, wanted: unknown): Promise<void> {
+  let last: unknown
+  const same = async (): Promise<boolean> => {
+    last = await outcomeIn(world, scene, node)
+    try {
+      assert.deepEqual(last, wanted)
+      return true
+    } catch {
+      return false
+    }
+  }
+  await until('the outcome of the clean run', same, { withinMs: 30_000, everyMs: 300 }).catch((error: unknown) => {
+    if (!(error instanceof NotInTime)) throw error
+    assert.deepEqual(last, wanted, 'ends as the clean run does')
+  })
+}

@@ -1,0 +1,113 @@
+// Two operators, one lease: the leader dies; the leader is paused for so long that the other takes over, and wakes up with
+// writes under way. What a deposed leader decided reaches neither API server nor registry.
+import assert from 'node:assert/strict'
+import { until } from '../../cluster/until.ts'
+import type { Scene } from '../harness/scene.ts'
+import { startWorldWith, suiteIn } from '../harness/world.ts'
+import { type ProxiedOperator, startProxiedOperator } from './proxied-operator.ts'
+import type { Fate, Write } from './writes.ts'
+
+interface Pair extends AsyncDisposable {
+  readonly one: ProxiedOperator
+  readonly other: ProxiedOperator
+}
+
+const startPair = () =>
+  startWorldWith(async (cluster): Promise<Pair> => {
+    const undo = new AsyncDisposableStack()
+    const one = undo.use(await startProxiedOperator(cluster, { identity: 'one' }))
+    const other = undo.use(await startProxiedOperator(cluster, { identity: 'other' }))
+    return { one, other, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+  })
+
+suiteIn(startPair, 'leaders', 1, promise => {
+  promise('the leader dies: the standby takes over, drains go on, nobody is cut', async (scene, { operator }) => {
+    const busy = await scene.busyNode({ name: 'busy' })
+    const leaving = await scene.busyNode({ name: 'leaving' })
+    await scene.deleteNode(leaving)
+    await scene.expectReason(leaving, 'WaitingForSessions')
+    const { leader, standby } = await roles(operator)
+    await leader.kill()
+    scene.sfu(leaving).leaveAll()
+    await scene.expectGone(leaving)
+    assert.ok(await leads(standby), 'the standby leads')
+    await scene.expectReason(await scene.applyNode({ name: 'born' }), 'Serving')
+    assert.deepEqual(scene.sfu(busy).present, ['alice', 'bob'])
+    await leader.start()
+  })
+
+  promise('a leader that is paused until the other leads writes nothing when it wakes', async (scene, { operator }) => {
+    const busy = await scene.busyNode({ name: 'busy' })
+    const leaving = await scene.busyNode({ name: 'leaving' })
+    await scene.deleteNode(leaving)
+    await scene.expectReason(leaving, 'WaitingForSessions')
+    const { leader, standby } = await roles(operator)
+    leader.pause()
+    const written = leader.gate.writes.length
+    await until('the standby to lead', () => leads(standby), { withinMs: 60_000 })
+    // Things happen that the sleeper would like to write about, by what it last knew.
+    await cordon(scene, busy, true)
+    await scene.expectReason(busy, 'Cordoned')
+    await cordon(scene, busy, false)
+    await scene.expectReason(busy, 'Serving')
+    const born = await scene.applyNode({ name: 'born' })
+    await scene.expectReason(born, 'Serving')
+    await until('20 s of sleep', () => false, { withinMs: 20_000, everyMs: 1_000 }).catch(() => undefined)
+    leader.resume()
+    scene.sfu(leaving).leaveAll()
+    await scene.expectGone(leaving)
+    await until('the sleeper to be awake', () => leader.metrics(), { withinMs: 30_000 })
+    assert.equal(await leads(leader), false, 'it does not lead')
+    await scene.expectLeftAlone(busy, 3_000)
+    assert.deepEqual(named(leader.gate.writes.slice(written)), [], 'writes of the sleeper')
+    assert.deepEqual(scene.sfu(busy).present, ['alice', 'bob'])
+  })
+
+  promise('an intent under way when its leader was deposed is refused by the registry', async (scene, { operator }) => {
+    const busy = await scene.busyNode({ name: 'busy' })
+    const { leader, standby } = await roles(operator)
+    const way = Promise.withResolvers<void>()
+    const underWay = Promise.withResolvers<Write>()
+    leader.gate.decideBy(async (write): Promise<Fate> => {
+      if (write.namespace !== scene.namespace || !write.what.startsWith('intent closed')) return 'pass'
+      underWay.resolve(write)
+      await way.promise
+      return 'pass'
+    })
+    await cordon(scene, busy, true)
+    const late = await underWay.promise
+    leader.pause()
+    await until('the standby to lead', () => leads(standby), { withinMs: 60_000 })
+    await scene.expectHeartbeat(busy, 'closed', ({ state }) => state === 'closed')
+    await cordon(scene, busy, false)
+    await scene.expectHeartbeat(busy, 'serving', ({ state }) => state === 'serving')
+    way.resolve()
+    await until('the late write to have arrived', () => late.accepted, { withinMs: 10_000 })
+    leader.resume()
+    await scene.expectReason(busy, 'Serving')
+    await scene.expectLeftAlone(busy, 3_000)
+    const { state } = await scene.expectHeartbeat(busy, 'now', () => true)
+    assert.equal(state, 'serving', 'the late intent was refused')
+    leader.gate.decideBy(() => 'pass')
+  })
+})
+
+async function roles({ one, other }: Pair): Promise<{ leader: ProxiedOperator; standby: ProxiedOperator }> {
+  return until(
+    'one leader',
+    async () => {
+      const [first, second] = await Promise.all([leads(one), leads(other)])
+      if (first === second) return undefined
+      return first ? { leader: one, standby: other } : { leader: other, standby: one }
+    },
+    { withinMs: 60_000 },
+  )
+}
+
+const leads = async (operator: ProxiedOperator): Promise<boolean> =>
+  /leader_election_master_status\{[^}]*\} 1/.test(await operator.metrics())
+
+const cordon = (scene: Scene, node: string, cordoned: boolean): Promise<string> =>
+  scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', JSON.stringify({ spec: { cordoned } }))
+
+const named = (writes: readonly Write[]): string[] => writes.map(({ namespace, what }) => `${namespace}: ${what}`)

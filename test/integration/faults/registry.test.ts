@@ -1,0 +1,94 @@
+// The registry's etcd fails under a fleet with people on it: killed, frozen longer than any lease lives, wiped, compacted, and
+// away when a drain ends. Nobody is cut, no node is given up, and all is as before when it is back.
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { readyOf, type Scene } from '../harness/scene.ts'
+import { type ProxiedWorld, suiteOfFaults } from './proxied-operator.ts'
+
+/** Longer than the agents' leases (10 s), and than `unhealthyAfterSeconds` of the class (5 s) and the freeze after it. */
+const LONG_MS = 14_000
+
+suiteOfFaults('faults of the registry', {}, promise => {
+  const faults: Record<string, (world: ProxiedWorld) => Promise<void>> = {
+    async 'killed, and away for longer than any lease'({ cluster: { registry } }) {
+      await registry.server.kill()
+      await sleep(LONG_MS)
+      await registry.server.start()
+    },
+    async 'frozen for longer than any lease'({ cluster: { registry } }) {
+      registry.server.pause()
+      await sleep(LONG_MS)
+      registry.server.resume()
+    },
+    'wiped, so that revisions begin again': ({ cluster: { registry } }) => registry.wipe(),
+    async 'compacted while the operator looks away'({ etcd, operator }) {
+      operator.pause()
+      await sleep(3_000)
+      const { header } = await etcd.put('/elsewhere').value('x')
+      await etcd.kv.compact({ revision: header.revision, physical: true })
+      operator.resume()
+    },
+  }
+
+  for (const [what, happens] of Object.entries(faults)) {
+    promise(`${what}: nobody is cut, no node is given up`, async (scene, world) => {
+      const fleet = await busyFleet(scene, 5)
+      const unwell = await scene.busyNode({ name: 'unwell' })
+      const leaving = await scene.busyNode({ name: 'leaving' })
+      await scene.deleteNode(leaving)
+      await scene.expectReason(leaving, 'WaitingForSessions')
+      const { pid } = world.operator
+      // A second witness against it, just when the first cannot be trusted.
+      await setReady(scene, unwell, 'False')
+
+      await happens(world)
+
+      await Promise.all([...fleet, unwell].map(node => scene.expectLeftAlone(node, LONG_MS)))
+      await setReady(scene, unwell, 'True')
+      for (const node of [...fleet, unwell]) await scene.expectReason(node, 'Serving')
+      for (const node of fleet) await scene.expectHeartbeat(node, 'two people', ({ sessions }) => sessions === 2)
+      assert.deepEqual(scene.sfu(leaving).present, ['alice', 'bob'])
+      scene.sfu(leaving).leaveAll()
+      await scene.expectGone(leaving)
+      // What is decided after the fault reaches the agents: the intents work as before.
+      const [first = ''] = fleet
+      await scene.kubectl('patch', 'rtcnode', first, '--type=merge', '-p', '{"spec":{"cordoned":true}}')
+      await scene.expectHeartbeat(first, 'closed', ({ state }) => state === 'closed')
+      assert.equal(world.operator.pid, pid, 'the operator lived through it')
+    })
+  }
+
+  promise(
+    'away when deadline and grace pass: the node is gone by then, and tells what was skipped',
+    async (scene, world) => {
+      const { registry } = world.cluster
+      const busy = await busyFleet(scene, 4)
+      const node = await scene.busyNode({ name: 'deleted', drain: { deadlineSeconds: 8 } })
+      await scene.deleteNode(node)
+      await scene.expectReason(node, 'WaitingForSessions')
+      await registry.server.kill()
+      const { status } = await scene.expectNode(node, 'skipped steps', it => it.status?.drain?.skipped?.length)
+      const told = Date.now()
+      assert.ok(told >= Date.parse(status?.drain?.deadline ?? '') + 5_000, 'people had deadline and grace')
+      await scene.expectPod(node, 'deleted', pod => pod?.metadata.deletionTimestamp !== undefined || pod === undefined)
+      for (const name of busy) assert.deepEqual(scene.sfu(name).present, ['alice', 'bob'], `people on ${name}`)
+      await registry.server.start()
+      await scene.expectGone(node)
+      assert.deepEqual(scene.lastStatus(node)?.drain?.skipped?.includes('evict'), true)
+      for (const name of busy) await scene.expectReason(name, 'Serving')
+    },
+  )
+})
+
+async function busyFleet(scene: Scene, count: number): Promise<string[]> {
+  const names = Array.from({ length: count }, (_, index) => `busy-${index}`)
+  return Promise.all(names.map(name => scene.busyNode({ name })))
+}
+
+async function setReady(scene: Scene, node: string, status: 'True' | 'False'): Promise<void> {
+  const lastTransitionTime = new Date().toISOString()
+  const conditions = ['Ready', 'ContainersReady'].map(type => ({ type, status, lastTransitionTime }))
+  const patch = JSON.stringify({ status: { conditions } })
+  await scene.kubectl('patch', 'pod', node, '--subresource=status', '--type=strategic', '-p', patch)
+  if (status === 'False') await scene.expectNode(node, 'not ready', it => readyOf(it)?.status !== 'True')
+}

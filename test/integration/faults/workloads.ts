@@ -1,0 +1,101 @@
+// The stretches of a node's life that are played again and again while the operator is killed in the middle of them.
+import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
+import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import { simClass } from '../harness/class.ts'
+import { type NodeName, readyOf, type Scene } from '../harness/scene.ts'
+
+export interface Workload {
+  readonly name: string
+  /** What is there before; the operator is not killed in it. */
+  prepare(scene: Scene): Promise<NodeName>
+  /** Asks for a change and sees it through to its end. */
+  act(scene: Scene, node: NodeName): Promise<void>
+}
+
+/** An operator that is killed ten times on the way takes its time. */
+const PATIENT = { withinMs: 170_000 }
+
+export const homelessClass = simClass('homeless', { pod: { nodeSelector: { 'test/no': 'where' } } })
+
+export const workloads: readonly Workload[] = [
+  {
+    name: 'birth',
+    prepare: async () => 'n',
+    async act(scene) {
+      await scene.applyNode()
+      await reaches(scene, 'n', 'Serving', 'serving')
+    },
+  },
+  {
+    name: 'cordon and uncordon',
+    prepare: scene => scene.busyNode(),
+    async act(scene, node) {
+      await cordon(scene, node, true)
+      await reaches(scene, node, 'Cordoned', 'closed')
+      await cordon(scene, node, false)
+      await reaches(scene, node, 'Serving', 'serving')
+    },
+  },
+  {
+    name: 'drain until people have left',
+    prepare: scene => scene.busyNode(),
+    async act(scene, node) {
+      await scene.deleteNode(node)
+      await beats(scene, node, 'draining')
+      scene.sfu(node).leaveAll()
+      await scene.expectGone(node, PATIENT)
+    },
+  },
+  {
+    name: 'drain to the deadline',
+    prepare: scene => scene.busyNode({ drain: { deadlineSeconds: 25 } }),
+    async act(scene, node) {
+      await scene.deleteNode(node)
+      await scene.expectGone(node, PATIENT)
+    },
+  },
+  {
+    name: 'deletion while Pending',
+    async prepare(scene) {
+      const node = await scene.applyNode({ className: homelessClass.metadata.name })
+      await scene.expectReason(node, 'Unschedulable')
+      return node
+    },
+    async act(scene, node) {
+      await scene.deleteNode(node)
+      await scene.expectGone(node, PATIENT)
+    },
+  },
+  {
+    name: 'giving up a node that has failed',
+    prepare: scene => scene.runningNode(),
+    async act(scene, node) {
+      await fail(scene, node)
+      await scene.expectGone(node, PATIENT)
+    },
+  },
+]
+
+const cordon = (scene: Scene, node: NodeName, cordoned: boolean): Promise<string> =>
+  scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', JSON.stringify({ spec: { cordoned } }))
+
+const isReadyBecause = (reason: string) => (node: RTCNode) => readyOf(node)?.reason === reason
+
+async function reaches(scene: Scene, node: NodeName, reason: string, state: Heartbeat['state']): Promise<void> {
+  await scene.expectNode(node, `reason ${reason}`, isReadyBecause(reason), PATIENT)
+  await beats(scene, node, state)
+}
+
+const beats = (scene: Scene, node: NodeName, wanted: Heartbeat['state']): Promise<Heartbeat> =>
+  scene.expectHeartbeat(node, wanted, ({ state }) => state === wanted, PATIENT)
+
+/** Two witnesses: nobody understands its heartbeats, and its host tells that the SFU has ended. */
+async function fail(scene: Scene, node: NodeName): Promise<void> {
+  scene.sfu(node).writes('not a heartbeat')
+  const at = new Date().toISOString()
+  const state = { terminated: { exitCode: 1, reason: 'Error', startedAt: at, finishedAt: at } }
+  const container = { name: 'sfu', image: 'sim', imageID: '', restartCount: 0, ready: false, started: false, state }
+  const conditions = ['Ready', 'ContainersReady'].map(type => ({ type, status: 'False', lastTransitionTime: at }))
+  const patch = JSON.stringify({ status: { conditions, containerStatuses: [container] } })
+  await scene.kubectl('patch', 'pod', node, '--subresource=status', '--type=strategic', '-p', patch)
+}
