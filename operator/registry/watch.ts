@@ -150,7 +150,8 @@ async function follow(
     if (!created && revision < newestRevision) return 'went-backwards'
     newestRevision = Math.max(newestRevision, revision)
     if (events.some(event => !event.kv)) return 'garbage'
-    if (events.length > 0) listener.onChanges(events.map(event => toChange(event.type, event.kv)))
+    const news = events.filter(({ kv }) => Number(kv.mod_revision) > whole.revision)
+    if (news.length > 0) listener.onChanges(news.map(event => toChange(event.type, event.kv)))
     else if (!created) listener.onProgress()
     return undefined
   }
@@ -178,7 +179,9 @@ async function follow(
         create_request: {
           key: first,
           ...(end && { range_end: end }),
-          start_revision: whole.revision + 1,
+          // Not one later: to a watch that begins in the future etcd reports no progress until something is written, and
+          // a registry in which nothing happens would look dead.
+          start_revision: whole.revision,
           fragment: true,
         },
       })
