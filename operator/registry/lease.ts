@@ -59,7 +59,7 @@ export function heldLease(options: HeldLeaseOptions): HeldLease {
     let pauseMs = ttlMs / 3
     for (;;) {
       // The lease may end as soon as its time has passed since the last *answered* renewal was *sent*.
-      const remainingMs = held.until - clock.monotonic()
+      const remainingMs = Math.max(0, held.until - clock.monotonic())
       const cancelExpiry = clock.after(remainingMs, () => lost.abort(`no answer for ${ttlSeconds} s`))
       try {
         await clock.sleep(Math.min(pauseMs, remainingMs), ended)
