@@ -139,7 +139,9 @@ const rtcNodeClassSpecSchema = z
           .min(10)
           .max(86_400)
           .default(300)
-          .describe('A node that is not Running by then is deleted; its pool makes another.'),
+          .describe(
+            'A node whose pod exists, or is refused, for so long without becoming Running is deleted; its pool makes another.',
+          ),
         unhealthyAfterSeconds: z
           .int()
           .min(5)

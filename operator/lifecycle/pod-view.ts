@@ -1,5 +1,5 @@
 // What a Pod tells about itself, read in one place: ready, stopped for sure, or in trouble while starting.
-import { fromTimestamp, type Instant } from '../ambient/clock.ts'
+import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
 import type { ContainerStatus, Host, Pod, PodCondition } from '../api/core.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
@@ -94,3 +94,13 @@ const starting = (pod: Pod): StartTrouble => ({
 
 export const hostAddress = (host: Host | undefined, type: 'ExternalIP' | 'InternalIP'): string | undefined =>
   host?.status?.addresses?.find(address => address.type === type)?.address
+
+/** Left for those who were moved before the kubelet kills what is left; the agent goes by the same rule in its preStop. */
+const EVICT_BEFORE_KILL_MS = 20_000
+
+/** When those who are left on a pod that somebody deleted are moved off; undefined for a pod that nobody deleted. */
+export function evictsAt({ metadata }: Pod): Instant | undefined {
+  const killAt = fromTimestamp(metadata.deletionTimestamp)
+  const graceMs = (metadata.deletionGracePeriodSeconds ?? 0) * 1_000
+  return killAt === undefined ? undefined : instant(killAt - Math.min(EVICT_BEFORE_KILL_MS, graceMs / 2))
+}

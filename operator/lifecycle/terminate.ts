@@ -11,6 +11,7 @@ import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../a
 import { conditionOf } from './conditions.ts'
 import type { Act, Situation, Step, Waiting } from './decision.ts'
 import { annotations } from './marks.ts'
+import { evictsAt } from './pod-view.ts'
 import { ownHeartbeat, ownIntent, ownPod, reportsUnseen, surelyNobody } from './seen.ts'
 
 export const terminationSteps: readonly Step[] = [
@@ -234,7 +235,16 @@ function drainOf({ node, now }: Situation): DrainStatus {
   return node.status?.drain ?? { reason: 'Deleted', startedAt: toTimestamp(now), deadline: toTimestamp(now) }
 }
 
-const deadlineOf = (at: Situation): Instant => fromTimestamp(drainOf(at).deadline) ?? at.now
+const recordedDeadline = (at: Situation): Instant => fromTimestamp(drainOf(at).deadline) ?? at.now
+const deadlineOf = (at: Situation): Instant => beforeKill(at, recordedDeadline(at))
+
+/** A pod that somebody deleted is killed by its kubelet, whatever was promised: people are told while they can be. */
+function beforeKill(at: Situation, promised: Instant): Instant {
+  const pod = ownPod(at)
+  return instant(Math.min(promised, (pod && evictsAt(pod)) ?? promised))
+}
+
 const untilDeadline = (at: Situation): number => Math.max(0, deadlineOf(at) - at.now)
+/** Counts from the deadline on record, also when the kubelet kills earlier: what it does then, its pod will show. */
 const graceEndOf = (at: Situation): Instant =>
-  instant(deadlineOf(at) + (at.seen.nodeClass?.spec.drain.evictGraceSeconds ?? defaultGraceSeconds) * 1_000)
+  instant(recordedDeadline(at) + (at.seen.nodeClass?.spec.drain.evictGraceSeconds ?? defaultGraceSeconds) * 1_000)

@@ -6,6 +6,7 @@ import * as fc from 'fast-check'
 import { fromTimestamp } from '../../../operator/ambient/clock.ts'
 import { phases, type RTCNode, type RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
 import type { Decision } from '../../../operator/lifecycle/decision.ts'
+import { evictsAt } from '../../../operator/lifecycle/pod-view.ts'
 import { ownHeartbeat, ownIntent, ownPod } from '../../../operator/lifecycle/seen.ts'
 import { sameStatus } from '../../../operator/lifecycle/status.ts'
 import { after, aRunningNode, at, decideAt, fresh, seenServing } from './build.ts'
@@ -38,10 +39,13 @@ law('no pod is deleted while a fresh heartbeat of its own tells of people, befor
 })
 
 law(
-  'nobody is told to leave or moved while a fresh heartbeat tells of people, before the deadline',
+  'nobody is told to leave or moved while a fresh heartbeat tells of people, before the deadline or the kill of their pod',
   (moment, { act }) => {
     if (act?.do !== 'write-intent' || moment.node.metadata.deletionTimestamp === undefined) return
-    if (act.intent.drain?.stage === 'wait' || at(moment.at) >= deadlineOf(moment.node)) return
+    const pod = ownPod(situation(moment))
+    const killing = pod && evictsAt(pod)
+    const limit = Math.min(deadlineOf(moment.node), killing ?? Number.POSITIVE_INFINITY)
+    if (act.intent.drain?.stage === 'wait' || at(moment.at) >= limit) return
     assert.equal(ownHeartbeat(situation(moment))?.sessions ?? 0, 0)
   },
 )

@@ -152,7 +152,8 @@ export function monitors({ api, etcd, sfus, now }: Truth): Monitors {
         const { deadline, stage } = after.drain
         const onRecord = [...deadlines.values()].includes(deadline)
         hold('I2', onRecord, () => `pod ${after.podUID} is told to drain until ${deadline}, which is not on record`)
-        const due = stage !== 'evict' || now() >= (fromTimestamp(deadline) ?? Number.POSITIVE_INFINITY)
+        const killed = doomedByOthers.has(after.podUID) || shortenedByOperator.has(after.podUID)
+        const due = stage !== 'evict' || killed || now() >= (fromTimestamp(deadline) ?? Number.POSITIVE_INFINITY)
         hold('I1', due, () => `pod ${after.podUID} is told to evict before ${deadline}`)
       }
     },
