@@ -1,0 +1,46 @@
+// `make bench`: runs all benchmarks, or those named (`node test/bench/bench.ts start-1000 writes`), prints a table and writes
+// their sections of docs/benchmarks.md. Needs the bundle and the binaries.
+import { loadavg } from 'node:os'
+import { agent } from './agent.ts'
+import type { Benchmark, Figure } from './figure.ts'
+import { handOver } from './hand-over.ts'
+import { reaction } from './reaction.ts'
+import { writeSection } from './report.ts'
+import { start1000 } from './start-1000.ts'
+import { startUp } from './start-up.ts'
+import { tenThousand } from './ten-thousand.ts'
+import { writes } from './writes.ts'
+
+const benchmarks: readonly Benchmark[] = [start1000, writes, reaction, tenThousand, handOver, startUp, agent]
+
+const wanted = process.argv.slice(2)
+const unknown = wanted.filter(name => benchmarks.every(it => it.name !== name))
+if (unknown.length > 0) {
+  console.error(`no benchmark named ${unknown.join(', ')}; there are: ${benchmarks.map(({ name }) => name).join(', ')}`)
+  process.exit(2)
+}
+
+const figures: Figure[] = []
+for (const benchmark of benchmarks.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  const [load = 0] = loadavg()
+  console.log(`${benchmark.name}: ${benchmark.title} (load of the machine before: ${load.toFixed(1)})`)
+  try {
+    const result = await benchmark.run(line => console.log(`  ${line}`))
+    for (const detail of result.details) console.log(detail.replaceAll(/^/gm, '  '))
+    writeSection(benchmark, result, load)
+    figures.push(...result.figures)
+  } catch (error) {
+    console.error(error)
+    figures.push({ what: benchmark.title, measured: 'failed', isMet: false })
+    process.exitCode = 1
+  }
+}
+console.table(
+  figures.map(({ what, goal = '', measured, ratio, isMet }) => ({
+    what,
+    goal,
+    measured,
+    ratio: ratio?.toFixed(2) ?? '',
+    met: isMet === undefined ? '' : isMet ? 'yes' : 'NO',
+  })),
+)

@@ -1,0 +1,87 @@
+// What the operator writes to the API server: for one node from birth to Running, and in a minute in which nothing happens.
+// Counted from the API server's audit log, where nothing can be forgotten.
+import { readFileSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Benchmark } from './figure.ts'
+import { startFleetThread } from './fleet-thread.ts'
+import { numbered, startStage } from './stage.ts'
+
+const COUNT = 1_000
+const SETTLE_SECONDS = 15
+const REST_SECONDS = 90
+
+export const writes: Benchmark = {
+  name: 'writes',
+  title: 'Writes to the API server',
+  method: `${COUNT} RTCNodes become Running on fake nodes with the simulated fleet, and then beat each 3 s for ${REST_SECONDS} s while nothing else
+happens. Every request of the operator that writes, whatever its answer, is counted from the API server's audit log by verb and resource. The
+renewals of the leader's Lease are the one thing an operator cannot leave; they are counted apart, as are Kubernetes events.`,
+  async run(log) {
+    await using stage = await startStage({ kwokNodes: 4, auditLog: true })
+    await using _fleet = await startFleetThread(stage.cluster)
+    await stage.operator()
+    await stage.createNodes(numbered('n', COUNT))
+    await stage.nodes.reached('n-', COUNT, 120_000)
+    log(`${COUNT} RTCNodes are Running; what was written late is waited for ${SETTLE_SECONDS} s`)
+    await pause(SETTLE_SECONDS * 1_000)
+    const birthsEnd = new Date().toISOString()
+    log(`at rest for ${REST_SECONDS} s`)
+    await pause(REST_SECONDS * 1_000)
+    const all = writesIn(stage.cluster.auditLogPath ?? '')
+    const births = all.filter(({ at }) => at < birthsEnd)
+    const rest = all.filter(({ at }) => at >= birthsEnd)
+    const perNode = births.filter(isOfNodes).length / COUNT
+    const eventsPerNode = births.filter(({ what }) => what.includes('events')).length / COUNT
+    const perMinute = (rest.filter(it => !isLease(it)).length / REST_SECONDS) * 60
+    const leasePerMinute = (rest.filter(isLease).length / REST_SECONDS) * 60
+    return {
+      figures: [
+        { what: 'writes per node, birth to Running', measured: perNode.toFixed(2), goal: '≤ 3', isMet: perNode <= 3 },
+        {
+          what: `writes per minute at rest, ${COUNT} nodes with heartbeats`,
+          measured: `${perMinute.toFixed(1)}, and ${leasePerMinute.toFixed(0)} renewals of the Lease`,
+          goal: '0',
+          isMet: perMinute === 0,
+        },
+      ],
+      details: [
+        `Birth to Running, all ${COUNT} nodes: ${counted(births)}. Events, which nothing waits for, are ${eventsPerNode.toFixed(2)} a node on top.`,
+        `At rest, ${REST_SECONDS} s: ${counted(rest) || 'nothing'}.`,
+      ],
+    }
+  },
+}
+
+interface Write {
+  readonly at: string
+  /** Verb and resource, as `patch rtcnodes/status`. */
+  readonly what: string
+}
+
+interface AuditEvent {
+  readonly stage: string
+  readonly verb: string
+  readonly userAgent?: string
+  readonly requestReceivedTimestamp: string
+  readonly objectRef?: { readonly resource?: string; readonly subresource?: string }
+}
+
+function writesIn(auditLogPath: string): Write[] {
+  return readFileSync(auditLogPath, 'utf8')
+    .split('\n')
+    .filter(line => line.includes('"userAgent":"rtcnode-operator/'))
+    .map(line => JSON.parse(line) as AuditEvent)
+    .filter(({ stage }) => stage === 'ResponseComplete')
+    .map(({ verb, objectRef = {}, requestReceivedTimestamp: at }) => {
+      const { resource = '', subresource } = objectRef
+      return { at, what: `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}` }
+    })
+}
+
+const isLease = ({ what }: Write): boolean => what.includes('leases')
+const isOfNodes = (write: Write): boolean => / (rtcnodes|pods)/.test(write.what)
+
+function counted(all: readonly Write[]): string {
+  const counts = Map.groupBy(all, ({ what }) => what)
+  return [...counts].map(([what, { length }]) => `${what} ${length}`).join(', ')
+}
