@@ -3,7 +3,7 @@
 import type { Clock } from '../ambient/clock.ts'
 import type { Random } from '../ambient/random.ts'
 import { type ObjectKey, splitKey } from '../api/meta.ts'
-import type { Logger } from '../telemetry/log.ts'
+import type { LogFields, Logger } from '../telemetry/log.ts'
 import { boundedBy } from './deadline.ts'
 import { isConflict, NotLeaderError } from './errors.ts'
 import type { Cache, Change } from './informer.ts'
@@ -52,6 +52,8 @@ export interface ControllerOptions {
   reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult | undefined>
   /** Leadership. Until it holds, keys wait; caches stay warm. */
   mayWrite(): boolean
+  /** More about the object for every log line of its reconcile, such as its UID. */
+  logFields?(key: ObjectKey): LogFields
   /** The caches show this controller's own last writes about the key; see expectations.ts. Default: always. */
   caughtUp?(key: ObjectKey): boolean
   clock: Clock
@@ -97,7 +99,7 @@ export function runController(options: ControllerOptions): Controller {
 
   async function reconcile(queue: WorkQueue<ObjectKey>, key: ObjectKey, signal: AbortSignal): Promise<void> {
     const reconcileId = random.uuid()
-    const itsLog = log.child({ ...splitKey(key), reconcileID: reconcileId })
+    const itsLog = log.child({ ...splitKey(key), ...options.logFields?.(key), reconcileID: reconcileId })
     const startedAt = clock.monotonic()
     activeWorkers += 1
     try {

@@ -34,6 +34,7 @@ export function classController(deps: ClassDeps): ControllerSpec {
   return {
     name: 'rtcnodeclass',
     workers: 1,
+    logFields: key => ({ uid: deps.classCache.get(key)?.metadata.uid }),
     watches: [watchCache(deps.classCache, change => [change.key])],
     async reconcile(key, { signal }) {
       const nodeClass = deps.classCache.get(key)

@@ -52,6 +52,7 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
           deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
       },
     ],
+    logFields: key => ({ uid: deps.nodeCache.get(key)?.metadata.uid }),
     caughtUp: key => deps.expectations.caughtUp(key) && memory.intentSeen(key, deps.fleet.intent(key)),
     reconcile: (key, context) => reconcile(key, context, deps, memory),
   }
