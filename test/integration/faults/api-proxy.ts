@@ -51,8 +51,8 @@ export async function startApiProxy(cluster: Cluster, gate: WriteGate): Promise<
     const fate = write ? await gate.meet(write) : 'pass'
     if (fate === 'lose request') return
     const upstream = request(apiserverUrl + url, { method, headers, agent })
-    // A write whose answer is to be lost is done though the operator is killed meanwhile.
-    if (fate === 'pass') answer.once('close', () => upstream.destroy())
+    // A write that was sent is done, though the operator is killed before it hears of it.
+    if (!write) answer.once('close', () => upstream.destroy())
     upstream.end(body)
     const [from] = (await once(upstream, 'response')) as [IncomingMessage]
     if (write) write.accepted = (from.statusCode ?? 500) < 300

@@ -2,6 +2,7 @@
 // nothing is given up.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
+import { until } from '../../cluster/until.ts'
 import { startOperator } from '../harness/operator.ts'
 import type { Scene } from '../harness/scene.ts'
 import { suiteInWorld, type World } from '../harness/world.ts'
@@ -14,7 +15,7 @@ suiteInWorld('the clock of the operator', { sideBySide: 1, operator: { flags: sh
   for (const [what, shiftMs] of Object.entries({ ahead: TEN_MINUTES_MS, behind: -TEN_MINUTES_MS })) {
     promise(`ten minutes ${what}: deadlines stay where they are`, async (scene, world) => {
       const busy = await scene.busyNode({ name: 'busy' })
-      const draining = await scene.busyNode({ name: 'draining', drain: { deadlineSeconds: 30 } })
+      const draining = await scene.busyNode({ name: 'draining', drain: { deadlineSeconds: 20 } })
       await scene.deleteNode(draining)
       await scene.expectReason(draining, 'WaitingForSessions')
 
@@ -41,10 +42,17 @@ async function withShiftedOperator(world: World, shiftMs: number, then: () => Pr
       flags: shortLease,
       env: { NODE_OPTIONS: `--import=${preload}`, CLOCK_SHIFT_MS: String(shiftMs) },
     })
+    await until('its clock to show in the Lease', () => leaseIsOff(world, shiftMs), { withinMs: 30_000 })
     await then()
   } finally {
     await world.operator.start()
   }
+}
+
+async function leaseIsOff({ cluster }: World, byMs: number): Promise<boolean> {
+  const path = '/apis/coordination.k8s.io/v1/namespaces/rtcnode-system/leases/rtcnode-operator'
+  const { spec } = (await cluster.api.call('GET', path)) as { spec: { renewTime: string } }
+  return Math.abs(Date.parse(spec.renewTime) - Date.now() - byMs) < 60_000
 }
 
 async function deleted(scene: Scene, node: string) {

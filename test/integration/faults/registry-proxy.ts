@@ -65,7 +65,7 @@ async function pass(
   if (fate === 'lose request') return
   const forwarded = upstream.request(headers)
   forwarded.on('error', () => stream.destroy())
-  if (fate === 'pass') stream.once('close', () => forwarded.destroy())
+  if (!write) stream.once('close', () => forwarded.destroy())
   if (body) forwarded.end(body)
   else stream.pipe(forwarded)
   let trailers: IncomingHttpHeaders = {}

@@ -70,7 +70,8 @@ suiteOfFaults('faults of the registry', {}, promise => {
       const { status } = await scene.expectNode(node, 'skipped steps', it => it.status?.drain?.skipped?.length)
       const told = Date.now()
       assert.ok(told >= Date.parse(status?.drain?.deadline ?? '') + 5_000, 'people had deadline and grace')
-      await scene.expectPod(node, 'deleted', pod => pod?.metadata.deletionTimestamp !== undefined || pod === undefined)
+      const isReleased = () => world.history.nodes(scene.key(node)).at(-1)?.is === undefined
+      await world.history.until('the node to be gone while the registry is away', isReleased, 90_000)
       for (const name of busy) assert.deepEqual(scene.sfu(name).present, ['alice', 'bob'], `people on ${name}`)
       await registry.server.start()
       await scene.expectGone(node)
