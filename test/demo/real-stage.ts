@@ -1,25 +1,12 @@
 // The stage of real things: hosts with kubelet and containerd, LiveKit servers in pods, participants with media.
-import { ensureBinaries } from '../cluster/binaries.ts'
 import { demoClass, demoKeys } from '../cluster/classes.ts'
-import { startCluster } from '../cluster/cluster.ts'
-import { ensureImage } from '../cluster/images.ts'
+import { startStockedCluster } from '../cluster/stocked.ts'
 import { startLoad } from '../load/loader.ts'
 import type { Stage } from './stage.ts'
 
 export async function realStage(log: (line: string) => void): Promise<Stage> {
-  await ensureBinaries(['loader'], { log })
-  const archives = [await ensureImage('livekit', { log }), await ensureImage('operator', { log })]
-  const cluster = await startCluster({ hosts: 2, log })
   const undo = new AsyncDisposableStack()
-  undo.use(cluster)
-  try {
-    log('Its hosts are ready; loading the images of LiveKit and of the operator into them …')
-    const imports = cluster.hosts.flatMap(host => archives.map(archive => host.importImage(archive)))
-    await Promise.all(imports)
-  } catch (error) {
-    await undo.disposeAsync()
-    throw error
-  }
+  const cluster = undo.use(await startStockedCluster(2, log))
   return {
     cluster,
     classManifest: demoClass(),

@@ -105,7 +105,8 @@ async function drainByLeaving(scene: Scene): Promise<void> {
   const counts = drained.flatMap(({ seen }) => sessionsOf(seen) ?? [])
   verdict.check(`the people on ${name} were counted down`, new Set(counts).size > 2 && isFalling(counts))
   await reckon(scene, name)
-  screen.say(`Key, pod and object were gone ${inSeconds(goneAfterMs)} after the last one left. Nobody was cut.`)
+  const cut = call.cut.length === 0 ? 'Nobody was cut.' : `${call.cut.length} were cut.`
+  screen.say(`Key, pod and object were gone ${inSeconds(goneAfterMs)} after the last one left. ${cut}`)
 }
 
 async function drainByDeadline(scene: Scene): Promise<void> {
@@ -128,8 +129,9 @@ async function drainByDeadline(scene: Scene): Promise<void> {
 
   const withinMs = deadlineAt - Date.now() + 30_000
   await until('everybody is moved', () => participants(call.cut).size === people, { withinMs })
-  const firstCutAt = Math.min(...call.cut.map(({ at }) => at.getTime()))
-  screen.say(`All were moved off, the first ${firstCutAt - deadlineAt} ms after the deadline, nobody before it.`)
+  const firstCutAfterMs = Math.min(...call.cut.map(({ at }) => at.getTime())) - deadlineAt
+  const early = firstCutAfterMs < 0 ? ', which is too early' : ', nobody before it'
+  screen.say(`All were moved off, the first ${firstCutAfterMs} ms after the deadline${early}.`)
   await join(scene, 'all-hands', spare, people)
   screen.say(`They meet again on ${spare}, the one node that the registry still offers.`)
   await goes(scene, name)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { suite, test } from 'node:test'
+import { suite, type TestContext, test } from 'node:test'
 import { run } from '../cluster/command.ts'
 import { ensureHostPackages } from '../cluster/debian.ts'
 import { leftBehind } from '../cluster/left-behind.ts'
@@ -13,25 +13,25 @@ const hosts = await ensureHostPackages({ log: console.error })
 // Under CI a missing host is a failure of the test, never a reason to leave it out.
 const skip = hosts.possible || process.env['CI'] === 'true' ? false : hosts.because
 
-test('on real hosts, people who may stay are never cut, and nothing is left', { skip }, async () => {
-  const demo = startDemo()
+test('on real hosts, people who may stay are never cut, and nothing is left', { skip }, async t => {
+  const demo = startDemo(t)
   assert.equal(await demo.exitCode, 0, demo.output())
   assert.match(demo.output(), /two hosts with kubelet and containerd/)
   endsWell(demo)
 })
 
 suite('without real hosts', { concurrency: true }, () => {
-  test('the same story is played on simulated SFUs', async () => {
-    const demo = startDemo({ flags: ['--simulated'] })
+  test('the same story is played on simulated SFUs', async t => {
+    const demo = startDemo(t, { flags: ['--simulated'] })
     assert.equal(await demo.exitCode, 0, demo.output())
     assert.match(demo.output(), /a simulated SFU in each pod/)
     endsWell(demo)
   })
 
-  test('with KEEP=1 it stays up to be played with, until Ctrl-C', async () => {
-    const demo = startDemo({ flags: ['--simulated'], keep: true })
+  test('with KEEP=1 it stays up to be played with, until Ctrl-C', async t => {
+    const demo = startDemo(t, { flags: ['--simulated'], keep: true })
     const told = () => /export KUBECONFIG=(\S+) PATH=([^:]+)/.exec(demo.output())
-    const [, kubeconfig = '', path = ''] = await until('the export line', told, { withinMs: 240_000 })
+    const [, kubeconfig = '', path = ''] = await demo.until('the export line', told)
     assert.match(demo.output(), /^PASSED · .* 0 cut /m)
     const nodes = await run(join(path, 'kubectl'), ['get', 'rtcnodes'], { env: { KUBECONFIG: kubeconfig } })
     assert.match(nodes, /eu-3 +Running +Serving/)
@@ -44,9 +44,9 @@ const moments: Record<string, (demo: Demo) => boolean> = {
   'while people are in calls': demo => /^5 /m.test(demo.output()),
 }
 for (const [moment, hasCome] of Object.entries(moments)) {
-  test(`interrupted ${moment}, it leaves nothing either`, { skip }, async () => {
-    const demo = startDemo()
-    await until(moment, () => hasCome(demo), { withinMs: 240_000 })
+  test(`interrupted ${moment}, it leaves nothing either`, { skip }, async t => {
+    const demo = startDemo(t)
+    await demo.until(moment, () => hasCome(demo))
     await endsWhenInterrupted(demo)
   })
 }
@@ -55,20 +55,32 @@ interface Demo {
   readonly pid: number
   readonly exitCode: Promise<number | null>
   output(): string
+  /** Rejects with the output when the demo ends before. */
+  until<T>(what: string, hasCome: () => T): ReturnType<typeof until<T>>
   interrupt(): void
 }
 
-function startDemo({ flags = [], keep = false }: { flags?: string[]; keep?: boolean } = {}): Demo {
+function startDemo(t: TestContext, { flags = [], keep = false }: { flags?: string[]; keep?: boolean } = {}): Demo {
   const child = spawn(process.execPath, [join(import.meta.dirname, '../demo/demo.ts'), ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, KEEP: keep ? '1' : '' },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += String(chunk)))
+  const exitCode = once(child, 'close').then(([code]) => code as number | null)
+  t.after(async () => {
+    child.kill('SIGINT')
+    await exitCode
+  })
   return {
     pid: child.pid ?? assert.fail('the demo did not start'),
-    exitCode: once(child, 'close').then(([code]) => code as number | null),
+    exitCode,
     output: () => output,
+    until: (what, hasCome) =>
+      Promise.race([
+        until(what, hasCome, { withinMs: 240_000 }),
+        exitCode.then(code => assert.fail(`the demo ended with ${code}, waiting for ${what}: ${output}`)),
+      ]),
     interrupt: () => void child.kill('SIGINT'),
   }
 }
