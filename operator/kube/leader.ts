@@ -103,9 +103,12 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
     }
   }
 
-  function isFree({ lease: { spec }, since }: Observed): boolean {
-    if (!spec?.holderIdentity || spec.holderIdentity === identity) return true
-    return clock.monotonic() - since > (spec.leaseDurationSeconds ?? leaseDurationSeconds) * 1_000
+  const isFree = (it: Observed): boolean => freeInMs(it) <= 0
+
+  /** How long the holder must stay silent from now on until the lease is free. */
+  function freeInMs({ lease: { spec }, since }: Observed): number {
+    if (!spec?.holderIdentity || spec.holderIdentity === identity) return 0
+    return since + (spec.leaseDurationSeconds ?? leaseDurationSeconds) * 1_000 + 1 - clock.monotonic()
   }
 
   /** Takes or renews the lease if it is free or ours. Throws what the calls throw. */
@@ -168,6 +171,8 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
         lead(isNotFound(error) ? undefined : leadsUntil)
       })
       if (signal.aborted) return
+      // A standby that waited a whole period for a lease about to run out would lead that much later.
+      if (!isLeader() && observed && !isFree(observed)) pauseMs = Math.min(pauseMs, freeInMs(observed))
       const pause = new AbortController()
       const wait = clock.sleep(pauseMs, AbortSignal.any([signal, pause.signal])).catch(() => {})
       // A standby wakes when the lease is released, so that a clean hand-over takes no retry period.
@@ -176,12 +181,19 @@ export function leaderElection(options: LeaderElectionOptions): LeaderElection {
     }
   }
 
-  /** What the watch shows is newer than our last attempt: a lease that was deleted or edited by hand is not ours. */
+  /**
+   * What the watch shows is newer than our last attempt: to a standby a sign of life of the holder, counted from when it
+   * was given; to the leader that its lease was deleted or edited by hand, and is not its own.
+   */
   function onWatched(old: Lease | undefined, lease: Lease | undefined): void {
     const seen = lease ?? old
-    if (!isLeader() || !observed || !seen || lease?.spec?.holderIdentity === identity) return
+    if (!observed || !seen || lease?.spec?.holderIdentity === identity) return
     const order = compareVersions(seen.metadata.resourceVersion, observed.lease.metadata.resourceVersion)
     if (order !== undefined && order < 0) return
+    if (!isLeader()) {
+      if (lease) observe(lease)
+      return
+    }
     observed = undefined
     lead(undefined)
   }

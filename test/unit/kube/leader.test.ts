@@ -153,3 +153,32 @@ test('times written into the lease prove nothing: a holder whose clock is an hou
   await clock.advance(30 * second)
   await Promise.all(running)
 })
+
+test('whenever a leader dies, a standby leads when its lease has run out and not a look at it later', async () => {
+  for (let diesAfterMs = 10_000; diesAfterMs < 12_200; diesAfterMs += 200) {
+    const { clock, lease, elections, stop, run } = participants(2, () => () => quick)
+    const dead = new AbortController()
+    const mortal = lease.client(clock, () => (dead.signal.aborted ? { ...quick, lost: 'call' } : quick))
+    const first = leaderElection({
+      client: mortal,
+      name: 'l',
+      namespace: 'n',
+      identity: 'mortal',
+      clock,
+      random: seededRandom(diesAfterMs),
+      log: silentLogger,
+      metrics: kubeMetrics(metricRegistry()),
+    })
+    const running = [first.run(dead.signal)]
+    await clock.advance(second)
+    running.push(run(1))
+    await clock.advance(diesAfterMs)
+    dead.abort()
+    // Without a watch the standby saw the last renewal at its next look, at most 2.2 s late.
+    await clock.advance(17_250)
+    assert.equal(elections[1]?.isLeader(), true, `after a death at ${diesAfterMs} ms`)
+    for (const it of stop) it.abort()
+    await clock.advance(30 * second)
+    await Promise.all(running)
+  }
+})
