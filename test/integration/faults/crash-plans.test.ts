@@ -40,13 +40,15 @@ suite('crash plans', () => {
       ),
     )
     const trap = setTraps(world.operator)
-    const together = gathering(plans.length)
-    const outcomes = plans.map(plan =>
-      t.test(`${plan.workload.name}: killed ${plan.when} “${plan.write}”`, () =>
-        carryOut(plan, world, clean.get(plan.workload)?.outcome, trap, together),
-      ),
-    )
-    await Promise.all(outcomes)
+    for (const [, its] of Map.groupBy(plans, ({ workload }) => workload.alone ?? false)) {
+      const together = gathering(its.length)
+      const played = its.map(plan =>
+        t.test(`${plan.workload.name}: killed ${plan.when} “${plan.write}”`, () =>
+          carryOut(plan, world, clean.get(plan.workload)?.outcome, trap, together),
+        ),
+      )
+      await Promise.all(played)
+    }
     t.diagnostic(`${plans.length} plans, ${world.operator.killed} operators killed`)
     assert.ok(world.operator.killed > 10, 'operators were killed')
   })
@@ -75,19 +77,10 @@ async function cleanRuns(world: CrashWorld): Promise<Map<Workload, CleanRun>> {
   return new Map(
     pairs.map(([workload, one, other]) => {
       assert.deepEqual(one.outcome, other.outcome, `${workload.name}: two clean runs end alike`)
-      const writes = [...one.writes].filter(
-        write => other.writes.has(write) && isPlannable(write, workload, one.writes),
-      )
+      const writes = [...one.writes].filter(write => other.writes.has(write) && !workload.byChance?.test(write))
       return [workload, { outcome: one.outcome, writes: new Set(writes) }]
     }),
   )
-}
-
-/** Events are written late, so one may come from before the workload began. */
-function isPlannable(write: string, { byChance }: Workload, all: ReadonlySet<string>): boolean {
-  if (byChance?.test(write)) return false
-  const [kind, reason = ''] = write.split(' ')
-  return kind !== 'event' || [...all].some(it => it.startsWith('status') && it.endsWith(` ${reason}`))
 }
 
 const outcomeIn = (world: CrashWorld, scene: Scene, node: string): Promise<Outcome> =>

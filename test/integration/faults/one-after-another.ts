@@ -15,7 +15,7 @@ export interface Operators extends AsyncDisposable {
   killSoon(): void
 }
 
-const SOON_MS = 400
+const SOON_MS = 700
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/rtcnode-system/leases/rtcnode-operator'
 
 export async function startOperators(cluster: Cluster): Promise<Operators> {

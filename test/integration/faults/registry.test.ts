@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readyOf, type Scene } from '../harness/scene.ts'
+import { setReady } from './kubelet.ts'
 import { type ProxiedWorld, suiteOfFaults } from './proxied-operator.ts'
 
 /** Longer than the agents' leases (10 s), and than `unhealthyAfterSeconds` of the class (5 s) and the freeze after it. */
@@ -40,6 +41,7 @@ suiteOfFaults('faults of the registry', {}, promise => {
       const { pid } = world.operator
       // A second witness against it, just when the first cannot be trusted.
       await setReady(scene, unwell, 'False')
+      await scene.expectNode(unwell, 'not ready', node => readyOf(node)?.status !== 'True')
 
       await happens(world)
 
@@ -84,12 +86,4 @@ suiteOfFaults('faults of the registry', {}, promise => {
 async function busyFleet(scene: Scene, count: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, index) => `busy-${index}`)
   return Promise.all(names.map(name => scene.busyNode({ name })))
-}
-
-async function setReady(scene: Scene, node: string, status: 'True' | 'False'): Promise<void> {
-  const lastTransitionTime = new Date().toISOString()
-  const conditions = ['Ready', 'ContainersReady'].map(type => ({ type, status, lastTransitionTime }))
-  const patch = JSON.stringify({ status: { conditions } })
-  await scene.kubectl('patch', 'pod', node, '--subresource=status', '--type=strategic', '-p', patch)
-  if (status === 'False') await scene.expectNode(node, 'not ready', it => readyOf(it)?.status !== 'True')
 }

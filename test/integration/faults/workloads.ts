@@ -12,6 +12,8 @@ export interface Workload {
   act(scene: Scene, node: NodeName): Promise<void>
   /** Writes that come or do not come by chance: nothing can be planned on them. */
   readonly byChance?: RegExp
+  /** Not beside the plans of others: an operator that has just come waits a lease time before it gives anybody up. */
+  readonly alone?: true
 }
 
 /** An operator that is killed ten times on the way takes its time. */
@@ -75,9 +77,9 @@ export const workloads: readonly Workload[] = [
   },
   {
     name: 'giving up a node that has failed',
-    // The pod may be seen unwell before its heartbeat is. Events are left out since every death costs a lease time here:
-    // an operator that has just come gives nobody up.
-    byChance: /PodNotReady|TelemetryLost|Unhealthy|^event/,
+    // Its pod may be seen unwell before its heartbeat is.
+    byChance: /PodNotReady|TelemetryLost|Unhealthy|event/,
+    alone: true,
     prepare: scene => scene.runningNode({ className }),
     async act(scene, node) {
       await fail(scene, node)

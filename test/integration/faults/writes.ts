@@ -51,14 +51,14 @@ export function writeToApiServer(method: string, url: string, body: string): Wri
 }
 
 interface Sent {
-  reason?: string
   metadata?: { finalizers?: string[] }
   status?: { phase?: string; conditions?: { type: string; reason: string }[]; drain?: { skipped?: string[] } }
 }
 
 function nameOf(method: string, plural: string, subresource: string | undefined, body: string): string {
-  const { reason, metadata, status } = JSON.parse(body === '' ? '{}' : body) as Sent
-  if (plural === 'events') return `event ${reason ?? 'again'}`
+  // Written late and one after the other for all nodes: which of them it is, is chance.
+  if (plural === 'events') return 'event'
+  const { metadata, status } = JSON.parse(body === '' ? '{}' : body) as Sent
   if (subresource === 'status') {
     const ready = status?.conditions?.find(({ type }) => type === 'Ready' || type === 'Accepted')
     return ['status', status?.phase, ready?.reason, ...(status?.drain?.skipped ?? [])].filter(Boolean).join(' ')
