@@ -6,7 +6,7 @@ import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
 import { type Health, healthOf, intentAct } from './running.ts'
-import { reportsUnseen } from './seen.ts'
+import { ownPod, reportsUnseen } from './seen.ts'
 import { FINALIZER, givesUpAt, startSteps, takeFinalizer } from './start.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { nextStatus } from './status.ts'
@@ -23,7 +23,7 @@ function pending(at: Situation, settings: AgentSettings): Decision {
   const waiting = firstNotDone(startSteps(settings), at)
   if (waiting === undefined) return running(at)
   const status = nextStatus(at, { phase: 'Pending', ready: 'False', ...waiting })
-  const decision = tooNewToTell(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
+  const decision = isUnderWay(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
   return { ...decision, ...lookAgainBy(givesUpAt(at), at.now, decision.lookAgainMs) }
 }
 
@@ -82,14 +82,21 @@ function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decisio
 /** A load that changed is written at most this often; between two writes a Running node is looked at this often. */
 export const LOAD_LOOK_MS = 30_000
 
-/** A start that goes well within this time costs no write of its own: a new object already reads as Pending. */
+/** A start that moves on at least this often costs no write of its own: a new object already reads as Pending. */
 const QUIET_START_MS = 2_000
 const quietReasons = new Set<string>(['Pending', 'PodCreated', 'PodStarting', 'AwaitingRegistration'])
 
-function tooNewToTell({ node, now }: Situation, { because }: Waiting): boolean {
-  const createdAt = fromTimestamp(node.metadata.creationTimestamp)
-  const silentSoFar = node.status?.conditions === undefined
-  return silentSoFar && quietReasons.has(because) && createdAt !== undefined && now - createdAt < QUIET_START_MS
+function isUnderWay(at: Situation, { because }: Waiting): boolean {
+  const silentSoFar = at.node.status?.conditions === undefined
+  return silentSoFar && quietReasons.has(because) && at.now - lastStepAt(at) < QUIET_START_MS
+}
+
+/** When a thousand start at once each takes its time, though none hangs: telling that of each would slow all of them. */
+function lastStepAt(at: Situation): number {
+  const pod = ownPod(at)
+  const steps = (pod?.status?.conditions ?? []).map(condition => condition.lastTransitionTime)
+  const times = [at.node.metadata.creationTimestamp, pod?.metadata.creationTimestamp, ...steps].map(fromTimestamp)
+  return Math.max(...times.map(time => time ?? 0))
 }
 
 const withoutStatus = ({ node }: Situation, { because, act }: Waiting): Decision => ({

@@ -3,15 +3,13 @@
 //
 // Every step is bounded by the deadline (people) or by deadline + grace (machines that do not answer), so that a deleted
 // node is gone by then even if neither SFU nor registry ever answers. What was given up is recorded in `drain.skipped`.
-import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
-import type { DrainStage, Intent } from '../api/intent.ts'
-import { drainStages } from '../api/intent.ts'
+import { fromTimestamp, instant, toTimestamp } from '../ambient/clock.ts'
+import { type DrainStage, drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
-import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import type { Act, Situation, Step, Waiting } from './decision.ts'
-import { annotations } from './marks.ts'
-import { evictsAt } from './pod-view.ts'
+import { deadlineOf, drainOf, graceEndOf, promisedSeconds, untilDeadline } from './drain-deadline.ts'
+import { acknowledged, isEmpty } from './drain-empty.ts'
 import { ownHeartbeat, ownIntent, ownPod, reportsUnseen, surelyNobody } from './seen.ts'
 
 export const terminationSteps: readonly Step[] = [
@@ -28,10 +26,6 @@ export const terminationSteps: readonly Step[] = [
 
 /** For the kubelet, once nobody is on the node. */
 const POD_GRACE_SECONDS = 30
-
-/** Used when the class is gone and cannot tell. */
-const defaultGraceSeconds = 30
-const defaultEmptySamples = 3
 
 /** Once, before any side effect; whatever the spec says later, people keep what they were promised. */
 function stampDeadline(at: Situation): 'done' | Waiting {
@@ -78,16 +72,7 @@ function awaitEmptyOrDeadline(at: Situation): 'done' | Waiting {
 /** The deadline has come: those who are left are told to reconnect, and moved off. */
 function moveOffTheRest(at: Situation): 'done' | Waiting {
   if (isEmpty(at)) return 'done'
-  const asked = ask(at, 'evict')
-  if (asked !== 'done' && at.now < graceEndOf(at)) {
-    return {
-      because: 'Evicting',
-      message: 'asking the agent to move off those who are left',
-      lookAgainMs: DRAIN_LOOK_MS,
-      ...asked,
-    }
-  }
-  return outOfPatience(at, 'Evicting', 'moving people off was not confirmed', 'evict')
+  return insist(at, 'evict', 'Evicting', 'asking the agent to move off those who are left')
 }
 
 function removeRegistration(at: Situation): 'done' | Waiting {
@@ -95,16 +80,7 @@ function removeRegistration(at: Situation): 'done' | Waiting {
   // Nobody is there to leave: the lease takes the key away, or (a key without a lease) nobody ever does.
   if (ownPod(at) === undefined && leftBehind(at))
     return giveUp(at, 'deregister: the key has no lease and its pod is gone') ?? 'done'
-  const asked = ownPod(at) === undefined ? 'done' : ask(at, 'leave')
-  if (asked !== 'done' && at.now < graceEndOf(at)) {
-    return {
-      because: 'Deregistering',
-      message: 'asking the agent to leave the registry',
-      lookAgainMs: DRAIN_LOOK_MS,
-      ...asked,
-    }
-  }
-  return outOfPatience(at, 'Deregistering', 'the registry key is still there', 'deregister')
+  return insist(at, 'leave', 'Deregistering', 'asking the agent to leave the registry')
 }
 
 function deletePod(at: Situation): 'done' | Waiting {
@@ -157,37 +133,19 @@ function ask(at: Situation, stage: DrainStage): 'done' | { act?: Act } {
   return { act: { do: 'write-intent', intent, ...(stage === 'leave' ? { onlyIf: { uid, resourceVersion } } : {}) } }
 }
 
-function acknowledged(at: Situation): boolean {
-  const told = ownIntent(at)
-  return told !== undefined && (ownHeartbeat(at)?.ackIntent ?? 0) >= told.revision
+/** Brings the agent to this stage and waits for what comes of it: until the grace is over, then it is given up. */
+function insist(at: Situation, stage: 'evict' | 'leave', because: NodeReason, asking: string): 'done' | Waiting {
+  const asked = ask(at, stage)
+  if (asked !== 'done' && at.now < graceEndOf(at)) {
+    return { because, message: asking, lookAgainMs: DRAIN_LOOK_MS, ...asked }
+  }
+  return outOfPatience(at, because, gaveUp[stage].message, gaveUp[stage].step)
 }
 
-/** Empty by enough readings in a row, all taken after the agent confirmed that it takes nobody new. */
-export function isEmpty(at: Situation): boolean {
-  if (surelyNobody(at) || neverServed(at)) return true
-  const { registration, nodeClass } = at.seen
-  if ((ownHeartbeat(at)?.sessions ?? 0) > 0) return false
-  if (dismissed(at)) return true
-  if (registration.state !== 'fresh' || ownHeartbeat(at) === undefined || !acknowledged(at)) return false
-  return registration.emptySamples >= (nodeClass?.spec.drain.emptySamples ?? defaultEmptySamples)
-}
-
-/** `leave` is said only to an empty node or after the deadline, and then no heartbeat comes that could prove it again. */
-function dismissed(at: Situation): boolean {
-  const told = ownIntent(at)?.intent.drain
-  return told?.stage === 'leave' && told.deadline === drainOf(at).deadline
-}
-
-/**
- * Nobody was ever sent to a node that never registered: we have watched the registry for as long as its pod exists, and
- * there was no key. That its status never told a registration proves nothing, since the operator may have been away.
- */
-function neverServed(at: Situation): boolean {
-  const { registration } = at.seen
-  const podCreatedAt = fromTimestamp(ownPod(at)?.metadata.creationTimestamp)
-  if (registration.state !== 'absent' || podCreatedAt === undefined) return false
-  return registration.forMs >= Math.max(10_000, at.now - podCreatedAt)
-}
+const gaveUp = {
+  evict: { step: 'evict', message: 'moving people off was not confirmed' },
+  leave: { step: 'deregister', message: 'the registry key is still there' },
+} as const
 
 function leftBehind({ seen }: Situation): boolean {
   return 'forMs' in seen.registration && seen.registration.forMs >= 30_000
@@ -214,37 +172,3 @@ function reasonOf({ node }: Situation): NodeReason {
   const ready = conditionOf(node.status?.conditions, 'Ready')?.reason
   return ready === 'StartupTimeout' || ready === 'HealthTimeout' || ready === 'PodLost' ? ready : 'Deleted'
 }
-
-/** What people were promised: by the node, else when its pod was made, else by the class as it is now. */
-function promisedSeconds(at: Situation): number {
-  return (
-    at.node.spec.drain?.deadlineSeconds ??
-    promisedByPod(at) ??
-    at.seen.nodeClass?.spec.drain.deadlineSeconds ??
-    DEFAULT_DRAIN_SECONDS
-  )
-}
-
-/** An annotation can be edited by whoever may edit pods: only a number that the API would have taken counts. */
-function promisedByPod(at: Situation): number | undefined {
-  const text = ownPod(at)?.metadata.annotations?.[annotations.drainSeconds] ?? ''
-  return /^\d{1,6}$/.test(text) && Number(text) <= MAX_DRAIN_SECONDS ? Number(text) : undefined
-}
-
-function drainOf({ node, now }: Situation): DrainStatus {
-  return node.status?.drain ?? { reason: 'Deleted', startedAt: toTimestamp(now), deadline: toTimestamp(now) }
-}
-
-const recordedDeadline = (at: Situation): Instant => fromTimestamp(drainOf(at).deadline) ?? at.now
-const deadlineOf = (at: Situation): Instant => beforeKill(at, recordedDeadline(at))
-
-/** A pod that somebody deleted is killed by its kubelet, whatever was promised: people are told while they can be. */
-function beforeKill(at: Situation, promised: Instant): Instant {
-  const pod = ownPod(at)
-  return instant(Math.min(promised, (pod && evictsAt(pod)) ?? promised))
-}
-
-const untilDeadline = (at: Situation): number => Math.max(0, deadlineOf(at) - at.now)
-/** Counts from the deadline on record, also when the kubelet kills earlier: what it does then, its pod will show. */
-const graceEndOf = (at: Situation): Instant =>
-  instant(recordedDeadline(at) + (at.seen.nodeClass?.spec.drain.evictGraceSeconds ?? defaultGraceSeconds) * 1_000)

@@ -1,0 +1,47 @@
+// Until when people on a node that was deleted may stay, and until when machines may take to answer. Pure; asked by the
+// steps of terminate.ts. The deadline is the API server's deletion time plus what was promised: no clock of ours is in it.
+import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
+import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../api/rtcnode.ts'
+import type { Situation } from './decision.ts'
+import { annotations } from './marks.ts'
+import { evictsAt } from './pod-view.ts'
+import { ownPod } from './seen.ts'
+
+/** Used when the class is gone and cannot tell. */
+const DEFAULT_EVICT_GRACE_SECONDS = 30
+
+/** What people were promised: by the node, else when its pod was made, else by the class as it is now. */
+export function promisedSeconds(at: Situation): number {
+  return (
+    at.node.spec.drain?.deadlineSeconds ??
+    promisedByPod(at) ??
+    at.seen.nodeClass?.spec.drain.deadlineSeconds ??
+    DEFAULT_DRAIN_SECONDS
+  )
+}
+
+/** An annotation can be edited by whoever may edit pods: only a number that the API would have taken counts. */
+function promisedByPod(at: Situation): number | undefined {
+  const text = ownPod(at)?.metadata.annotations?.[annotations.drainSeconds] ?? ''
+  return /^\d{1,6}$/.test(text) && Number(text) <= MAX_DRAIN_SECONDS ? Number(text) : undefined
+}
+
+export function drainOf({ node, now }: Situation): DrainStatus {
+  return node.status?.drain ?? { reason: 'Deleted', startedAt: toTimestamp(now), deadline: toTimestamp(now) }
+}
+
+const recordedDeadline = (at: Situation): Instant => fromTimestamp(drainOf(at).deadline) ?? at.now
+export const deadlineOf = (at: Situation): Instant => beforeKill(at, recordedDeadline(at))
+
+/** A pod that somebody deleted is killed by its kubelet, whatever was promised: people are told while they can be. */
+function beforeKill(at: Situation, promised: Instant): Instant {
+  const pod = ownPod(at)
+  return instant(Math.min(promised, (pod && evictsAt(pod)) ?? promised))
+}
+
+export const untilDeadline = (at: Situation): number => Math.max(0, deadlineOf(at) - at.now)
+/** Counts from the deadline on record, also when the kubelet kills earlier: what it does then, its pod will show. */
+export const graceEndOf = (at: Situation): Instant =>
+  instant(
+    recordedDeadline(at) + (at.seen.nodeClass?.spec.drain.evictGraceSeconds ?? DEFAULT_EVICT_GRACE_SECONDS) * 1_000,
+  )
