@@ -157,7 +157,7 @@ const rows: readonly Row[] = [
   },
 ]
 
-for (const { moment, node = aNode(), at = 10, because, does, says, ...row } of rows) {
+for (const { moment, node = aNode(), at = 15, because, does, says, ...row } of rows) {
   test(`starting, ${moment}: ${because}${does === undefined ? '' : `, ${does}`}`, () => {
     const decision = decideAt(at, node, seen(row.seen))
     assert.equal(decision.because, because)
@@ -175,6 +175,13 @@ test('the first status of a node that is Running tells all a client needs', () =
   for (const type of ['Scheduled', 'Registered', 'Ready', 'AdmissionOpen'])
     assert.equal(conditionIn(status, type)?.status, 'True')
   assert.equal(conditionIn(status, 'TelemetryLost')?.status, 'False')
+})
+
+test('a start that moves on costs no write of status, however long it takes; one that hangs is told', () => {
+  const node = aNode({ status: { phase: 'Pending' } })
+  const slow = seen({ pod: aPod({ ready: true, since: 30 }) })
+  assert.ok(sameStatus(node.status, decideAt(31, node, slow).status), 'Ready for a second')
+  assert.ok(!sameStatus(node.status, decideAt(33, node, slow).status), 'Ready for three')
 })
 
 test('a start that goes well in its first two seconds costs no write of status', () => {
