@@ -8,7 +8,7 @@ import { type Moments, momentsOf } from './moments.ts'
 import { numbered, podsPath, type Stage, startStage } from './stage.ts'
 import { milliseconds, quantile, spread } from './statistics.ts'
 
-const CROWD = 1_000
+const CROWD = Number(process.env['COUNT'] ?? 1_000)
 const PROBES = 200
 const EVERY_MS = 100
 const WITHIN_MS = 120_000
@@ -74,7 +74,7 @@ async function timed(
 ): Promise<readonly number[]> {
   const startedAt = performance.now()
   const causes = names.map(async (name, index) => {
-    await pause(startedAt + index * EVERY_MS - performance.now())
+    await pause(Math.max(0, startedAt + index * EVERY_MS - performance.now()))
     const at = performance.now()
     await cause(name)
     return at

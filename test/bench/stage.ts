@@ -19,8 +19,8 @@ export interface Stage extends AsyncDisposable {
   /** Resolves when it is ready. With PROFILE=folder in the environment it leaves a CPU profile there. */
   operator(options?: OperatorOptions): Promise<Operator>
   createNodes(names: readonly string[]): Promise<void>
-  /** Of whom this is the only name in the namespace `default`: all are gone when it resolves. */
-  deleteNodes(): Promise<void>
+  /** When it resolves, no RTCNode is left. */
+  deleteNodes(names: readonly string[]): Promise<void>
 }
 
 export const rtcnodesPath = '/apis/rtcnode.io/v1alpha1/namespaces/default/rtcnodes'
@@ -43,7 +43,7 @@ export async function startStage(options: ClusterOptions): Promise<Stage> {
       pods,
       operator: async its => undo.use(await startOperator(cluster, { ...asUsersRunIt(), ...its })),
       createNodes: names => createNodes(cluster, names),
-      deleteNodes: () => deleteNodes(cluster),
+      deleteNodes: names => deleteNodes(cluster, names),
       [Symbol.asyncDispose]: () => undo.disposeAsync(),
     }
   } catch (error) {
@@ -76,8 +76,8 @@ async function createNodes({ api }: Cluster, names: readonly string[]): Promise<
   await Promise.all(names.map(name => api.call('POST', rtcnodesPath, node(name))))
 }
 
-async function deleteNodes({ api }: Cluster): Promise<void> {
-  await api.call('DELETE', rtcnodesPath)
+async function deleteNodes({ api }: Cluster, names: readonly string[]): Promise<void> {
+  await Promise.all(names.map(name => api.call('DELETE', `${rtcnodesPath}/${name}`)))
   await until('all nodes to be gone', () => isEmpty(api, rtcnodesPath), { withinMs: 120_000, everyMs: 500 })
 }
 

@@ -64,7 +64,7 @@ async function warmUp(stage: Stage): Promise<object> {
   await stage.createNodes(names)
   await stage.nodes.reached('warm-', names.length, WITHIN_MS)
   const { spec } = (await stage.cluster.api.call('GET', `${podsPath}/warm-0`)) as Pod
-  await stage.deleteNodes()
+  await stage.deleteNodes(names)
   const { nodeName: _, ...rest } = spec
   return { ...rest, terminationGracePeriodSeconds: 0 }
 }
@@ -87,7 +87,7 @@ async function runNodes(stage: Stage, operator: Operator, keys: Moments, prefix:
   const since = (at: number): number => at - startedAt
   const totalMs = since(running)
   log(`${COUNT} RTCNodes Running after ${seconds(totalMs)}`)
-  await stage.deleteNodes()
+  await stage.deleteNodes(names)
   return {
     totalMs,
     cpu,

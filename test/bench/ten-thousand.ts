@@ -8,7 +8,7 @@ import { numbered, podsPath, startStage } from './stage.ts'
 import { all, median, megabytes, percent, seconds } from './statistics.ts'
 import { cpuShare, memoryBytes } from './usage.ts'
 
-const COUNT = 10_000
+const COUNT = Number(process.env['COUNT'] ?? 10_000)
 const BEAT_SECONDS = 60
 const RESTARTS = 3
 

@@ -6,7 +6,7 @@ import type { Benchmark } from './figure.ts'
 import { startFleetThread } from './fleet-thread.ts'
 import { numbered, startStage } from './stage.ts'
 
-const COUNT = 1_000
+const COUNT = Number(process.env['COUNT'] ?? 1_000)
 const SETTLE_SECONDS = 15
 const REST_SECONDS = 90
 
