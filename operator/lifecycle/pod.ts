@@ -145,7 +145,7 @@ function sfuContainerOf(container: Container, node: RTCNode, { spec }: RTCNodeCl
 }
 
 /** The agent runs beside every SFU and does little: without compiler and with small heaps it needs a third less memory. */
-const lean = [
+export const lean = [
   literal('NODE_OPTIONS', '--jitless --max-semi-space-size=1 --v8-pool-size=0 --max-old-space-size=64'),
   literal('MALLOC_ARENA_MAX', '1'),
 ]

@@ -10,7 +10,10 @@ export interface AgentSettings {
   readonly registryPrefix: string
 }
 
-export const literal = (name: string, value: string | number): object => ({ name, value: String(value) })
+export const literal = (name: string, value: string | number): { name: string; value: string } => ({
+  name,
+  value: String(value),
+})
 const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } })
 
 /**

@@ -1,6 +1,7 @@
 // What the agent costs beside a real SFU: its memory and its CPU, with a real LiveKit and a real etcd on the loopback.
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { lean } from '../../operator/lifecycle/pod.ts'
 import { isHealthy } from '../cluster/api-client.ts'
 import { atExit } from '../cluster/at-exit.ts'
 import { ensureBinaries } from '../cluster/binaries.ts'
@@ -19,7 +20,7 @@ const apiKey = { id: 'bench', secret: 'a-secret-of-at-least-thirty-two-character
 export const agent: Benchmark = {
   name: 'agent',
   title: 'The agent beside an SFU',
-  method: `The bundle's \`rtcnode agent\` with default settings (a heartbeat each 3 s) beside a real livekit-server without calls, registered in a real
+  method: `The bundle's \`rtcnode agent\` with default settings (a heartbeat each 3 s) and the Node options that the operator gives it, beside a real livekit-server without calls, registered in a real
 etcd. CPU over ${OVER_SECONDS} s, memory as its resident set after them.`,
   async run() {
     await using undo = new AsyncDisposableStack()
@@ -71,6 +72,7 @@ async function startAgent(undo: AsyncDisposableStack): Promise<Server> {
       command: process.execPath,
       args: [join(import.meta.dirname, '../../dist/rtcnode.js'), 'agent'],
       env: {
+        ...Object.fromEntries(lean.map(({ name, value }) => [name, value])),
         RTCNODE_NAME: 'sfu-1',
         RTCNODE_NAMESPACE: 'default',
         RTCNODE_UID: 'node-uid-1',
