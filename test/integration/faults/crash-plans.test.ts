@@ -25,6 +25,8 @@ interface CleanRun {
 
 /** A write that depends on how quick the machine is may not come in one run; then the plan is tried again. */
 const TRIES = 3
+/** The operators are killed for others while one scene is tidied up. */
+const PATIENT = { goneWithinMs: 300_000 }
 
 suite('crash plans', () => {
   test('killed before and after each write, the operator ends where it would have', {
@@ -132,16 +134,21 @@ async function carryOut(
 ): Promise<void> {
   for (let tries = 1; tries <= TRIES; tries += 1) {
     let sprung = false
-    await playScene(world, `${plan.when} ${plan.write} ${plan.workload.name}`, async scene => {
-      const prepared = plan.workload.prepare(scene)
-      if (tries === 1) await Promise.allSettled([prepared]).then(() => together.arrive())
-      const node = await prepared
-      const trap: Trap = { namespace: scene.namespace, plan, sprung: false }
-      setTrap(trap)
-      await plan.workload.act(scene, node)
-      await expectOutcome(world, scene, node, clean)
-      sprung = trap.sprung
-    })
+    await playScene(
+      world,
+      `${plan.when} ${plan.write} ${plan.workload.name}`,
+      async scene => {
+        const prepared = plan.workload.prepare(scene)
+        if (tries === 1) await Promise.allSettled([prepared]).then(() => together.arrive())
+        const node = await prepared
+        const trap: Trap = { namespace: scene.namespace, plan, sprung: false }
+        setTrap(trap)
+        await plan.workload.act(scene, node)
+        await expectOutcome(world, scene, node, clean)
+        sprung = trap.sprung
+      },
+      PATIENT,
+    )
     if (sprung) return
   }
   assert.fail(`in ${TRIES} runs there was no “${plan.write}” to be killed at`)

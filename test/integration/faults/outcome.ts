@@ -34,7 +34,7 @@ export async function outcomeOf(
     node: withoutChance(now, scene.namespace),
     pod: withoutChance(pod, scene.namespace),
     intent: withoutChance(intent === null ? undefined : JSON.parse(intent), scene.namespace),
-    registered: (await etcd.get(`/sfu/nodes/${where}`).exists()) === true,
+    registered: await etcd.get(`/sfu/nodes/${where}`).exists(),
     drain: drainOf(history.nodes(where).findLast(({ is }) => is)?.is),
     done: counted(writes.filter(({ accepted, what }) => accepted && /^(create|delete) /.test(what))),
     people: Object.fromEntries(
@@ -62,12 +62,11 @@ const counted = (writes: readonly Write[]): Record<string, number> => {
   return counts
 }
 
-const chance = new Set([
-  ...['uid', 'resourceVersion', 'generation', 'observedGeneration', 'managedFields', 'podUID', 'containerID'],
-  ...['creationTimestamp', 'deletionTimestamp', 'lastTransitionTime', 'startTime', 'startedAt', 'observedAt'],
-  ...['nodeName', 'address', 'hostIP', 'hostIPs', 'podIP', 'podIPs', 'load'],
-  ...['topology.kubernetes.io/zone', 'kubectl.kubernetes.io/last-applied-configuration'],
-])
+const times = 'creationTimestamp deletionTimestamp lastTransitionTime startTime startedAt observedAt'
+const places =
+  'nodeName address hostIP hostIPs podIP podIPs topology.kubernetes.io/zone load kubectl.kubernetes.io/last-applied-configuration'
+const identities = 'uid resourceVersion generation observedGeneration managedFields podUID containerID'
+const chance = new Set(`${times} ${places} ${identities}`.split(' '))
 
 /** Conditions in the order of their types: who was there first is chance too. */
 function withoutChance(object: unknown, namespace: string): unknown {

@@ -17,7 +17,7 @@ export interface Workload {
 }
 
 /** An operator that is killed ten times on the way takes its time. */
-const PATIENT = { withinMs: 170_000 }
+const PATIENT = { withinMs: 300_000 }
 
 /** Between death and take-over the grace of other classes runs out, and then steps are skipped: right, but not comparable. */
 const drain = { evictGraceSeconds: 150 }
@@ -50,6 +50,7 @@ export const workloads: readonly Workload[] = [
     prepare: scene => scene.busyNode({ className }),
     async act(scene, node) {
       await scene.deleteNode(node)
+      await scene.expectReason(node, 'WaitingForSessions', PATIENT)
       await beats(scene, node, 'draining')
       scene.sfu(node).leaveAll()
       await scene.expectGone(node, PATIENT)
