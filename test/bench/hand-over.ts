@@ -11,15 +11,14 @@ import { all, seconds } from './statistics.ts'
 
 const CLEAN = 5
 const CRASHES = 3
-const leasePath = '/apis/coordination.k8s.io/v1/namespaces/rtcnode-system/leases/rtcnode-operator'
+const leasesPath = '/apis/coordination.k8s.io/v1/namespaces/rtcnode-system/leases'
 
 export const handOver: Benchmark = {
   name: 'hand-over',
   title: 'Hand-over of leadership',
   method: `Two operators with default settings (lease 15 s, renewed each 2 s). The leader gets SIGTERM (${CLEAN} times) or SIGKILL (${CRASHES} times), each
 at another moment of its renewal period, and in the same moment an RTCNode is created. Measured from the signal until an independent watcher
-sees the other one's first write for that RTCNode, its finalizer: the Lease alone would not show that the new leader works. The figure is the
-slowest of all.`,
+has seen both the Lease in the other one's name and the RTCNode taken in hand (its finalizer). The figure is the slowest of all.`,
   async run(log) {
     await using stage = await startStage({ kwokNodes: 1 })
     const operators = [await stage.operator({ identity: 'a' }), await stage.operator({ identity: 'b' })]
@@ -56,22 +55,31 @@ async function handedOver(
   end: (leader: Operator) => Promise<void>,
 ): Promise<number> {
   const leader = await leaderOf(stage, operators)
+  await using taken = await momentsOf<Lease>(
+    stage.cluster,
+    leasesPath,
+    ({ spec }) => spec?.holderIdentity !== '' && spec?.holderIdentity !== leader.identity,
+  )
   await pause(Math.random() * 2_000)
   const startedAt = performance.now()
   const ended = end(leader)
   await stage.createNodes([node])
-  const takenOver = (await touched.reached(node, 1, 60_000)) - startedAt
+  const takenOver = Math.max(await taken.reached('rtcnode-operator', 1, 60_000), await touched.reached(node, 1, 60_000))
   await ended
   await leader.start()
-  return takenOver
+  return takenOver - startedAt
 }
 
 /** When one is leading and has renewed its lease in peace. */
 async function leaderOf({ cluster }: Stage, operators: readonly Operator[]): Promise<Operator> {
   await pause(5_000)
-  const lease = await until('a leader', () => cluster.api.call('GET', leasePath) as Promise<Lease>, {
-    withinMs: 30_000,
-  })
+  const lease = await until(
+    'a leader',
+    () => cluster.api.call('GET', `${leasesPath}/rtcnode-operator`) as Promise<Lease>,
+    {
+      withinMs: 30_000,
+    },
+  )
   const leader = operators.find(({ identity }) => identity === lease.spec?.holderIdentity)
   if (leader === undefined) throw new Error(`nobody leads: ${JSON.stringify(lease.spec)}`)
   return leader
