@@ -96,7 +96,8 @@ function lastStepAt(at: Situation): number {
   const pod = ownPod(at)
   const steps = (pod?.status?.conditions ?? []).map(condition => condition.lastTransitionTime)
   const times = [at.node.metadata.creationTimestamp, pod?.metadata.creationTimestamp, ...steps].map(fromTimestamp)
-  return Math.max(...times.map(time => time ?? 0))
+  // Conditions carry their host's clock; one that is ahead must not keep a start that hangs from being told.
+  return Math.max(0, ...times.filter(time => time !== undefined && time <= at.now).map(Number))
 }
 
 const withoutStatus = ({ node }: Situation, { because, act }: Waiting): Decision => ({
