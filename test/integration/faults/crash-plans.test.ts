@@ -24,7 +24,7 @@ interface CleanRun {
 }
 
 /** A write that depends on how quick the machine is may not come in one run; then the plan is tried again. */
-const TRIES = 3
+const TRIES = 5
 /** The operators are killed for others while one scene is tidied up. */
 const PATIENT = { goneWithinMs: 300_000 }
 
