@@ -87,8 +87,7 @@ const QUIET_START_MS = 2_000
 const quietReasons = new Set<string>(['Pending', 'PodCreated', 'PodStarting', 'AwaitingRegistration'])
 
 function isUnderWay(at: Situation, { because }: Waiting): boolean {
-  const silentSoFar = at.node.status?.conditions === undefined
-  return silentSoFar && quietReasons.has(because) && at.now - lastStepAt(at) < QUIET_START_MS
+  return quietReasons.has(because) && at.now - lastStepAt(at) < QUIET_START_MS
 }
 
 /** When a thousand start at once each takes its time, though none hangs: telling that of each would slow all of them. */
