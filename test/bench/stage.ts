@@ -78,7 +78,7 @@ async function createNodes({ api }: Cluster, names: readonly string[]): Promise<
 
 async function deleteNodes({ api }: Cluster, names: readonly string[]): Promise<void> {
   await Promise.all(names.map(name => api.call('DELETE', `${rtcnodesPath}/${name}`)))
-  await until('all nodes to be gone', () => isEmpty(api, rtcnodesPath), { withinMs: 120_000, everyMs: 500 })
+  await until('all nodes to be gone', () => isEmpty(api, rtcnodesPath), { withinMs: 240_000, everyMs: 1_000 })
 }
 
 export async function isEmpty(api: Cluster['api'], path: string): Promise<boolean> {
