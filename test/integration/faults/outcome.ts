@@ -65,7 +65,7 @@ const counted = (writes: readonly Write[]): Record<string, number> => {
 const times = 'creationTimestamp deletionTimestamp lastTransitionTime startTime startedAt observedAt'
 const places =
   'nodeName address hostIP hostIPs podIP podIPs topology.kubernetes.io/zone load kubectl.kubernetes.io/last-applied-configuration'
-const identities = 'uid resourceVersion generation observedGeneration managedFields podUID containerID'
+const identities = 'uid resourceVersion generation observedGeneration managedFields podUID containerID apiVersion kind'
 const chance = new Set(`${times} ${places} ${identities}`.split(' '))
 
 /** Conditions in the order of their types: who was there first is chance too. */
