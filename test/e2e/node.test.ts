@@ -35,7 +35,7 @@ suite('one node on real hosts', { skip, concurrency: 1 }, () => {
     for (const node of nodes) {
       const { restartCount } = node.container('rtcnode-agent')
       assert.equal(restartCount, 0, `${node.name}:\n${restartCount ? await node.lastWords('rtcnode-agent') : ''}`)
-      assert.ok(!node.reasons().includes('ContainerCrashing'), node.reasons().join())
+      assert.ok(!node.reasons().includes('ContainerCrashing'), node.timeline())
     }
     const [kept, ...others] = nodes
     old = kept

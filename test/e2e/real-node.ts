@@ -23,6 +23,8 @@ export interface RealNode {
   heartbeat(): Heartbeat | undefined
   /** Every reason it has given, oldest first, each once in a row. */
   reasons(): string[]
+  /** All that happened to it, for the message of an assertion. */
+  timeline(): string
   host(): Host
   container(name: ContainerName): ContainerStatus
   /** On the machine, whose process numbers the hosts share. */
@@ -57,20 +59,21 @@ export function realNode({ cluster, history, everything }: RealWorld, where: str
     try {
       return await history.until(`${name}: ${what}`, probe, withinMs)
     } catch (error) {
-      if (error instanceof NotInTime) error.message += `\n${history.timeline(where)}`
+      if (error instanceof NotInTime) error.message += `\n${node.timeline()}`
       throw error
     }
   }
 
   const node: RealNode = {
     name,
-    seen: () => history.nodes(where).at(-1)?.is ?? assert.fail(`${name} is gone\n${history.timeline(where)}`),
-    pod: () => history.pods(where).at(-1)?.is ?? assert.fail(`the pod of ${name} is gone\n${history.timeline(where)}`),
+    seen: () => history.nodes(where).at(-1)?.is ?? assert.fail(`${name} is gone\n${node.timeline()}`),
+    pod: () => history.pods(where).at(-1)?.is ?? assert.fail(`the pod of ${name} is gone\n${node.timeline()}`),
     heartbeat: () => history.heartbeat(where),
     reasons() {
       const all = history.nodes(where).flatMap(({ is }) => (is && readyOf(is)?.reason) ?? [])
       return all.filter((reason, index) => reason !== all[index - 1])
     },
+    timeline: () => history.timeline(where),
     host() {
       const { nodeName } = node.pod().spec
       return cluster.hosts.find(host => host.name === nodeName) ?? assert.fail(`${name} is on no host`)
@@ -127,7 +130,7 @@ export function realNode({ cluster, history, everything }: RealWorld, where: str
       const isGone = () => !history.nodes(where).at(-1)?.is && !history.pods(where).at(-1)?.is
       await waitFor('gone', isGone, withinMs)
       const left = (await everything()).filter(thing => thing.endsWith(`/${name}`))
-      assert.deepEqual(left, [], history.timeline(where))
+      assert.deepEqual(left, [], node.timeline())
     },
   }
   return node
