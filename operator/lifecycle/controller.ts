@@ -12,7 +12,7 @@ import type { Cache, Change } from '../kube/informer.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from './carry-out.ts'
 import { conditionOf } from './conditions.ts'
-import { decide } from './decide.ts'
+import { decide, quietReasons } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
 import { type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf } from './node-events.ts'
@@ -131,7 +131,8 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
 function tell(node: RTCNode, { status, because }: Decision, { events }: LifecycleDeps): void {
   const before = conditionOf(node.status?.conditions, 'Ready')?.reason
   const ready = conditionOf(status.conditions, 'Ready')
-  if (before !== because && ready !== undefined) events.record(node, eventOf(because, ready.message))
+  if (before === because || ready === undefined || quietReasons.has(because)) return
+  events.record(node, eventOf(because, ready.message))
 }
 
 const lookAgain = ({ lookAgainMs }: Decision): { lookAgainMs?: number } =>

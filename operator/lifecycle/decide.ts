@@ -42,12 +42,21 @@ function running(at: Situation): Decision {
   const status = nextStatus(at, { phase: 'Running', ...health })
   const finalizer = takeFinalizer(at)
   const act = finalizer === 'done' ? actOf(at, health) : finalizer.act
-  return settle(
+  const decision = settle(
     at,
     { ...health, ...(act === undefined ? {} : { act }), lookAgainMs: health.lookAgainMs ?? LOAD_LOOK_MS },
     status,
   )
+  if (!isTooSoonToMiss(at, health)) return decision
+  return { ...decision, status: at.node.status ?? status, lookAgainMs: MISSED_AFTER_MS }
 }
+
+/** Three heartbeats. */
+const MISSED_AFTER_MS = 9_000
+
+/** An operator that has just started has seen no beat of anybody: what is on record stands until one is surely missed. */
+const isTooSoonToMiss = ({ seen: { registration } }: Situation, { because }: Health): boolean =>
+  because === 'TelemetryLost' && registration.state === 'stale' && registration.forMs < MISSED_AFTER_MS
 
 function actOf(at: Situation, health: Health): Waiting['act'] {
   if (health.giveUp !== undefined) return { do: 'delete-node', because: health.giveUp }
@@ -84,7 +93,13 @@ export const LOAD_LOOK_MS = 30_000
 
 /** A start that moves on at least this often costs no write of its own: a new object already reads as Pending. */
 const QUIET_START_MS = 2_000
-const quietReasons = new Set<string>(['Pending', 'PodCreated', 'PodStarting', 'AwaitingRegistration'])
+/** A start that goes on: told in the status when it hangs, and never as an event. */
+export const quietReasons: ReadonlySet<string> = new Set([
+  'Pending',
+  'PodCreated',
+  'PodStarting',
+  'AwaitingRegistration',
+])
 
 function isUnderWay(at: Situation, { because }: Waiting): boolean {
   return quietReasons.has(because) && at.now - lastStepAt(at) < QUIET_START_MS
