@@ -101,6 +101,17 @@ test('only a served node is Ready; a ready pod without heartbeat is Unknown, and
   assert.equal(readyOf(unwell)?.status, 'False')
 })
 
+test('an operator that has just started misses nobody yet, and does all the rest', () => {
+  const node = after(aRunningNode(), decideAt(NOW, aRunningNode(), seenServing()))
+  const early = decideAt(NOW, node, seen({ pod: aPod(), registration: stale(1) }))
+  assert.ok(sameStatus(node.status, early.status))
+  assert.equal(early.lookAgainMs, 9_000)
+  const cordoned = { ...node, spec: { ...node.spec, cordoned: true } }
+  assert.equal(decideAt(NOW, cordoned, seen({ pod: aPod(), registration: stale(1) })).act?.do, 'write-intent')
+  const missed = decideAt(NOW, node, seen({ pod: aPod(), registration: stale(9) }))
+  assert.equal(readyOf(missed)?.reason, 'TelemetryLost')
+})
+
 test('both witnesses must have been unwell for the whole time; the node is looked at again when it is over', () => {
   const what = seen({ pod: aPod({ ready: false, since: NOW - 25 }), registration: stale(28) })
   assert.equal(decideAt(NOW, aRunningNode(), what).lookAgainMs, 5_000)
