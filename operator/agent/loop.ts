@@ -1,5 +1,5 @@
 // The agent's loop: read the SFU, decide, carry out, tell the registry. Beats at the heartbeat's pace, at once when an
-// intent, a preStop or a new lease asks for it, and each second in a drain. Wired up by agent.ts.
+// intent, a preStop or a new lease asks for it, and each second in a drain and until the SFU answers. Wired up by agent.ts.
 import type { Clock, Monotonic } from '../ambient/clock.ts'
 import type { Heartbeat } from '../api/heartbeat.ts'
 import type { KnownIntent } from '../registry/registration.ts'
@@ -36,7 +36,7 @@ export interface AgentLoop {
 
 const READ_WITHIN_MS = 2_000
 const ACT_WITHIN_MS = 5_000
-const DRAIN_BEAT_MS = 1_000
+const URGENT_BEAT_MS = 1_000
 
 export function agentLoop(options: LoopOptions): AgentLoop {
   const { adapter, clock, log, metrics, podUID } = options
@@ -185,7 +185,8 @@ export function agentLoop(options: LoopOptions): AgentLoop {
       while (!signal.aborted) {
         const startedAt = clock.monotonic()
         await beat(signal)
-        const periodMs = state === 'draining' || preStopAskedAt !== undefined ? DRAIN_BEAT_MS : heartbeatMs
+        const isUrgent = state === 'draining' || preStopAskedAt !== undefined || 'failed' in reading
+        const periodMs = isUrgent ? Math.min(URGENT_BEAT_MS, heartbeatMs) : heartbeatMs
         await bell.wait(startedAt + periodMs - clock.monotonic())
       }
     },
