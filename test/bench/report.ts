@@ -24,7 +24,7 @@ export function writeSection({ name, title, method }: Benchmark, { figures, deta
     method,
     table(figures),
     ...details,
-    `Measured on ${machine()}; load average before: ${load.toFixed(1)}.`,
+    `Measured on ${machine()}. ${conditionsAt(load)}`,
     end,
   ].join('\n\n')
   const text = readText()
@@ -47,6 +47,14 @@ function table(figures: readonly Figure[]): string {
     return `| ${what} | ${goal} | ${measured} | ${baseline} | ${ratio?.toFixed(2) ?? '–'} | ${met} |`
   })
   return ['| figure | goal | measured | baseline | ratio | |', '|---|---|---|---|---|---|', ...rows].join('\n')
+}
+
+/** A machine that did nothing else has a load near 0 before. */
+function conditionsAt(load: number): string {
+  const before = `Load average before: ${load.toFixed(1)}`
+  return load < 1
+    ? `${before}.`
+    : `**${before} on ${cpus().length} cores: other work ran at the same time, so times are upper bounds.**`
 }
 
 function machine(): string {
