@@ -89,11 +89,22 @@ function deletePod(at: Situation): 'done' | Waiting {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, uid, resourceVersion } = pod.metadata
   const waiting = { because: 'DeletingPod', message: 'the pod is being deleted' } as const
   // A pod that somebody deleted with a long grace need not sit it out: nobody is there any more.
-  if (deletionTimestamp !== undefined && deletionGracePeriodSeconds <= POD_GRACE_SECONDS) return waiting
+  if (deletionTimestamp !== undefined && deletionGracePeriodSeconds <= POD_GRACE_SECONDS) {
+    return { ...waiting, ...lastWord(at) }
+  }
   return {
     ...waiting,
     act: { do: 'delete-pod', onlyIf: { uid, resourceVersion }, gracePeriodSeconds: POD_GRACE_SECONDS },
   }
+}
+
+/**
+ * We were away while deadline and grace passed, so that nobody was told: let them at least be moved off before the kubelet
+ * kills their SFU. Here, because nothing waits for it: the pod goes whether or not this can be written.
+ */
+function lastWord(at: Situation): { act?: Act } {
+  const asked = isEmpty(at) ? 'done' : ask(at, 'evict')
+  return asked === 'done' ? {} : asked
 }
 
 function removeIntent(at: Situation): 'done' | Waiting {

@@ -303,6 +303,14 @@ const rows: readonly Row[] = [
     does: 'delete-pod',
   },
   {
+    moment: 'nobody was told in time, because the operator was away, and the pod is being deleted',
+    node: gaveUp('evict', 'deregister'),
+    at: 170,
+    seen: { pod: aPod({ killedAt: 200, graceSeconds: 30 }), registration: acked(3), intent: toldTo('wait') },
+    because: 'DeletingPod',
+    does: 'evict',
+  },
+  {
     moment: 'the registry is away at the deadline',
     at: 160,
     seen: { registration: unknown, intent: { state: 'unknown' } },
