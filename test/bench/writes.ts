@@ -63,6 +63,7 @@ interface AuditEvent {
   readonly verb: string
   readonly userAgent?: string
   readonly requestReceivedTimestamp: string
+  readonly requestURI: string
   readonly objectRef?: { readonly resource?: string; readonly subresource?: string }
 }
 
@@ -72,14 +73,16 @@ function writesIn(auditLogPath: string): Write[] {
     .filter(line => line.includes('"userAgent":"rtcnode-operator/'))
     .map(line => JSON.parse(line) as AuditEvent)
     .filter(({ stage }) => stage === 'ResponseComplete')
-    .map(({ verb, objectRef = {}, requestReceivedTimestamp: at }) => {
+    .map(({ verb, objectRef = {}, requestURI, requestReceivedTimestamp: at }) => {
       const { resource = '', subresource } = objectRef
+      // A class is tried with a pod that is never made.
+      if (requestURI.includes('dryRun=All')) return { at, what: `dry run: ${verb} ${resource}` }
       return { at, what: `${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}` }
     })
 }
 
 const isLease = ({ what }: Write): boolean => what.includes('leases')
-const isOfNodes = (write: Write): boolean => / (rtcnodes|pods)/.test(write.what)
+const isOfNodes = (write: Write): boolean => /^\w+ (rtcnodes|pods)/.test(write.what)
 
 function counted(all: readonly Write[]): string {
   const counts = Map.groupBy(all, ({ what }) => what)
