@@ -124,9 +124,13 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
     registration: deps.fleet.registration(key),
     intent: deps.fleet.intent(key),
     registryFrozen: deps.fleet.health().freeze !== undefined,
+    startingTogether: memory.starting(key, isStarting(node)),
     refusal: memory.refusal(key),
   }
 }
+
+const isStarting = ({ metadata, status }: RTCNode): boolean =>
+  metadata.deletionTimestamp === undefined && (status?.phase ?? 'Pending') === 'Pending'
 
 function tell(node: RTCNode, { status, because }: Decision, { events }: LifecycleDeps): void {
   const before = conditionOf(node.status?.conditions, 'Ready')?.reason

@@ -91,7 +91,7 @@ function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decisio
 /** A load that changed is written at most this often; between two writes a Running node is looked at this often. */
 export const LOAD_LOOK_MS = 30_000
 
-/** A start that moves on at least this often costs no write of its own: a new object already reads as Pending. */
+/** A start that goes well within this time costs no write of its own: a new object already reads as Pending. */
 const QUIET_START_MS = 2_000
 /** A start that goes on: told in the status when it hangs, and never as an event. */
 export const quietReasons: ReadonlySet<string> = new Set([
@@ -101,11 +101,17 @@ export const quietReasons: ReadonlySet<string> = new Set([
   'AwaitingRegistration',
 ])
 
+/** So many that telling each step of each start would slow all of them. */
+const CROWD = 50
+
+/** In a crowd each start takes its time though none hangs, so only one that stands still is told. */
 function isUnderWay(at: Situation, { because }: Waiting): boolean {
-  return quietReasons.has(because) && at.now - lastStepAt(at) < QUIET_START_MS
+  if (!quietReasons.has(because)) return false
+  const createdAt = fromTimestamp(at.node.metadata.creationTimestamp) ?? 0
+  const since = at.seen.startingTogether > CROWD ? lastStepAt(at) : createdAt
+  return at.now - since < QUIET_START_MS
 }
 
-/** When a thousand start at once each takes its time, though none hangs: telling that of each would slow all of them. */
 function lastStepAt(at: Situation): number {
   const pod = ownPod(at)
   const steps = (pod?.status?.conditions ?? []).map(condition => condition.lastTransitionTime)

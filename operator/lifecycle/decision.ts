@@ -21,6 +21,8 @@ export interface Observed {
   readonly intent: KnownIntent
   /** Many keys vanished at once: that says something about etcd, nothing about this node. */
   readonly registryFrozen: boolean
+  /** How many nodes start just now, this one among them. */
+  readonly startingTogether: number
   /** The API server's last word against our pod, while we wait before asking again. */
   readonly refusal: Refusal | undefined
 }

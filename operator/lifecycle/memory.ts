@@ -10,6 +10,8 @@ export interface NodeMemory {
   accepted(key: ObjectKey): void
   /** Undefined when nothing was refused, or when it is time to ask again. */
   refusal(key: ObjectKey): Refusal | undefined
+  /** Notes whether this node starts; tells how many do. */
+  starting(key: ObjectKey, does: boolean): number
   wroteIntent(key: ObjectKey, revision: number): void
   /** Whether the fleet view shows our last intent, or a later one. */
   intentSeen(key: ObjectKey, intent: KnownIntent): boolean
@@ -22,7 +24,13 @@ const MAX_RETRY_MS = 60_000
 export function nodeMemory(clock: Clock): NodeMemory {
   const refusals = new Map<ObjectKey, { refusal: Omit<Refusal, 'retryInMs'>; retryAt: Monotonic; waitMs: number }>()
   const intents = new Map<ObjectKey, { revision: number; until: Monotonic }>()
+  const startingNow = new Set<ObjectKey>()
   return {
+    starting(key, does) {
+      if (does) startingNow.add(key)
+      else startingNow.delete(key)
+      return startingNow.size
+    },
     refused(key, refusal) {
       const waitMs = Math.min(MAX_RETRY_MS, (refusals.get(key)?.waitMs ?? 500) * 2)
       refusals.set(key, { refusal, waitMs, retryAt: later(clock.monotonic(), waitMs) })
@@ -45,6 +53,7 @@ export function nodeMemory(clock: Clock): NodeMemory {
       return true
     },
     forget(key) {
+      startingNow.delete(key)
       refusals.delete(key)
       intents.delete(key)
     },

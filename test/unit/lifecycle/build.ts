@@ -235,6 +235,7 @@ export const seen = (what: Partial<Observed> = {}): Observed => ({
   registration: absent(5),
   intent: { state: 'absent' },
   registryFrozen: false,
+  startingTogether: 1,
   refusal: undefined,
   ...what,
 })

@@ -177,9 +177,11 @@ test('the first status of a node that is Running tells all a client needs', () =
   assert.equal(conditionIn(status, 'TelemetryLost')?.status, 'False')
 })
 
-test('a start that moves on costs no write of status, however long it takes; one that hangs is told', () => {
+test('a slow start is told step by step; in a crowd only one that hangs is', () => {
   const node = aNode({ status: { phase: 'Pending' } })
-  const slow = seen({ pod: aPod({ ready: true, since: 30 }) })
+  const alone = seen({ pod: aPod({ ready: true, since: 30 }) })
+  assert.ok(!sameStatus(node.status, decideAt(31, node, alone).status), 'alone, Ready for a second')
+  const slow = { ...alone, startingTogether: 1_000 }
   assert.ok(sameStatus(node.status, decideAt(31, node, slow).status), 'Ready for a second')
   assert.ok(!sameStatus(node.status, decideAt(33, node, slow).status), 'Ready for three')
 })
