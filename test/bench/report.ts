@@ -65,7 +65,7 @@ function machine(): string {
     `kwok ${versionIn('kwok', 'sigs.k8s.io/kwok')}`,
   ]
   const gigabytes = Math.round(totalmem() / 2 ** 30)
-  return `${cores.length} cores (${cores[0]?.model ?? 'unknown'}), ${gigabytes} GiB, Linux ${release()}, Node ${process.version}, ${versions.join(', ')}`
+  return `${cores.length} cores (${cores[0]?.model ?? 'unknown'}), ${gigabytes} GiB, Linux ${release().split('-')[0]}, Node ${process.version}, ${versions.join(', ')}`
 }
 
 function versionIn(module: string, path: string): string {
