@@ -67,7 +67,8 @@ export async function startApiProxy(cluster: Cluster, gate: WriteGate): Promise<
     watchesBegun += 1
     watches.add(watch)
     to.flushHeaders()
-    from.on('data', chunk => void to.write(chunk))
+    // Once we have ended a watch ourselves, what the API server still sends of it is nobody's.
+    from.on('data', chunk => void (to.writableEnded || to.write(chunk)))
     from.once('end', () => to.end())
     from.once('error', () => to.destroy())
     to.once('close', () => watches.delete(watch))
