@@ -1,6 +1,5 @@
 // The shell around decide.ts: caches → snapshot → decision → one write. Started by run.ts; leadership, the queue and
 // retries are the runtime's (operator/kube).
-
 import type { Clock } from '../ambient/clock.ts'
 import type { Host, Pod } from '../api/core.ts'
 import { keyOf, type ObjectKey } from '../api/meta.ts'

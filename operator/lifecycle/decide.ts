@@ -1,7 +1,5 @@
 // Everything that is judgement about one RTCNode. No I/O, no clock, no chance: a snapshot goes in, the next step comes out.
-
-import type { Instant } from '../ambient/clock.ts'
-import { fromTimestamp } from '../ambient/clock.ts'
+import { fromTimestamp, type Instant } from '../ambient/clock.ts'
 import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'

@@ -11,12 +11,14 @@ export function ownPod({ node, seen }: Situation): Pod | undefined {
   return seen.pod !== undefined && isPodOf(seen.pod, node) ? seen.pod : undefined
 }
 
+/** The UID of the one pod of this life: as it is seen, else as it was recorded when it was seen last. */
+const podUIDOf = (at: Situation): string | undefined => ownPod(at)?.metadata.uid ?? at.node.status?.podUID
+
 /** A fresh heartbeat that bears this pod's UID. */
 export function ownHeartbeat(at: Situation): Heartbeat | undefined {
   const { registration } = at.seen
   if (registration.state !== 'fresh') return undefined
-  const podUID = ownPod(at)?.metadata.uid ?? at.node.status?.podUID
-  return registration.heartbeat.podUID === podUID ? registration.heartbeat : undefined
+  return registration.heartbeat.podUID === podUIDOf(at) ? registration.heartbeat : undefined
 }
 
 /** A heartbeat of this life comes from a pod that the cache does not show: it has lost its labels, or has only just gone. */
@@ -30,8 +32,7 @@ export const isRegistered = (at: Situation): boolean =>
 export function ownIntent(at: Situation): { intent: Intent; revision: number } | undefined {
   const { intent } = at.seen
   if (intent.state !== 'known') return undefined
-  const podUID = ownPod(at)?.metadata.uid ?? at.node.status?.podUID
-  return intent.intent.podUID === podUID ? intent : undefined
+  return intent.intent.podUID === podUIDOf(at) ? intent : undefined
 }
 
 /** Why the heartbeat is missing, as a sentence; without its age, which would change a status at every look. */
