@@ -117,8 +117,9 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
       ...(contentType && { 'content-type': contentType }),
     }
     try {
-      const target = { origin: current.origin, path: current.basePath + path, method, headers, body, signal }
-      const response = await dispatcher.request(target)
+      // Without `reset`, undici closes the connection after each DELETE that has a body.
+      const to = { origin: current.origin, path: current.basePath + path, reset: false }
+      const response = await dispatcher.request({ ...to, method, headers, body, signal })
       count(String(response.statusCode))
       heard.hear(oneOf(response.headers['date']), sentAt)
       if (response.statusCode < 400) return response

@@ -4,7 +4,7 @@ import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from './conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
 import { type Health, healthOf, intentAct } from './running.ts'
-import { ownPod, reportsUnseen } from './seen.ts'
+import { reportsUnseen } from './seen.ts'
 import { FINALIZER, givesUpAt, startSteps, takeFinalizer } from './start.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { nextStatus } from './status.ts'
@@ -89,8 +89,6 @@ function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decisio
 /** A load that changed is written at most this often; between two writes a Running node is looked at this often. */
 export const LOAD_LOOK_MS = 30_000
 
-/** A start that goes well within this time costs no write of its own: a new object already reads as Pending. */
-const QUIET_START_MS = 2_000
 /** A start that goes on: told in the status when it hangs, and never as an event. */
 export const quietReasons: ReadonlySet<string> = new Set([
   'Pending',
@@ -99,28 +97,21 @@ export const quietReasons: ReadonlySet<string> = new Set([
   'AwaitingRegistration',
 ])
 
-/** So many that telling each step of each start would slow all of them. */
-const CROWD = 50
+/**
+ * A start that goes well within this time costs no write of its own: a new object already reads as Pending. Many that
+ * start at once share the cluster, so each is given more, or telling them would slow all of them.
+ */
+const quietStartMs = (startingTogether: number): number => Math.min(60_000, 2_000 + 20 * startingTogether)
+const QUIET_LOOK_MS = 2_000
 
-/** In a crowd each start takes its time though none hangs, so only one that stands still is told. */
 function isUnderWay(at: Situation, { because }: Waiting): boolean {
-  if (!quietReasons.has(because)) return false
   const createdAt = fromTimestamp(at.node.metadata.creationTimestamp) ?? 0
-  const since = at.seen.startingTogether > CROWD ? lastStepAt(at) : createdAt
-  return at.now - since < QUIET_START_MS
-}
-
-function lastStepAt(at: Situation): number {
-  const pod = ownPod(at)
-  const steps = (pod?.status?.conditions ?? []).map(condition => condition.lastTransitionTime)
-  const times = [at.node.metadata.creationTimestamp, pod?.metadata.creationTimestamp, ...steps].map(fromTimestamp)
-  // Conditions carry their host's clock; one that is ahead must not keep a start that hangs from being told.
-  return Math.max(0, ...times.filter(time => time !== undefined && time <= at.now).map(Number))
+  return quietReasons.has(because) && at.now - createdAt < quietStartMs(at.seen.startingTogether)
 }
 
 const withoutStatus = ({ node }: Situation, { because, act }: Waiting): Decision => ({
   status: node.status ?? { phase: 'Pending' },
   because,
   ...(act === undefined ? {} : { act }),
-  lookAgainMs: QUIET_START_MS,
+  lookAgainMs: QUIET_LOOK_MS,
 })

@@ -10,6 +10,7 @@ import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { seededRandom } from '../seeded-random.ts'
 import {
+  type Answer,
   json,
   neverAnswer,
   openWatch,
@@ -51,6 +52,19 @@ test('a write whose connection is cut is not sent again: nobody knows what becam
   server.script({ other: [reset, json({ fine: true })] })
   await assert.rejects(transport.request({ method: 'POST', path: '/x', body: {} }), TransportError)
   assert.equal(server.seen.length, 1)
+})
+
+test('a DELETE with preconditions leaves its connection to the next call', async context => {
+  const { server, transport } = await setUp(context)
+  const connections = new Set<unknown>()
+  const remember: Answer = (request, response) => {
+    connections.add(request.socket)
+    json({ fine: true })(request, response)
+  }
+  server.script({ other: [remember] })
+  for (let call = 1; call <= 10; call += 1)
+    await transport.request({ method: 'DELETE', path: '/x', body: { preconditions: { uid: 'u' } } })
+  assert.ok(connections.size <= 2, `${connections.size} connections for 10 calls`)
 })
 
 test('a write refused with 429 is sent again after the time asked for', async context => {
