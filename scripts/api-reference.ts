@@ -116,7 +116,7 @@ function baseType(schema: StructuralSchema): string {
   if (schema.items) return `list of ${baseType(schema.items)}s`
   if (schema.additionalProperties) return `map of ${baseType(schema.additionalProperties)}s`
   if (schema['x-kubernetes-preserve-unknown-fields']) return 'any object'
-  return schema.type
+  return schema['x-kubernetes-int-or-string'] ? 'integer or string' : (schema.type ?? 'any')
 }
 
 function bounds({ minimum, maximum, minLength, maxLength, maxItems, pattern }: StructuralSchema): string {

@@ -28,7 +28,14 @@ interface CrdVersion {
   readonly served: boolean
   readonly storage: boolean
   readonly schema: { readonly openAPIV3Schema: StructuralSchema }
-  readonly subresources: { readonly status: Record<string, never> }
+  readonly subresources: {
+    readonly status: Record<string, never>
+    readonly scale?: {
+      readonly specReplicasPath: string
+      readonly statusReplicasPath: string
+      readonly labelSelectorPath: string
+    }
+  }
   readonly additionalPrinterColumns: readonly (Omit<PrinterColumn, 'wide'> & { readonly priority?: 1 })[]
 }
 
@@ -64,12 +71,19 @@ export function crdOf(kind: Kind): CustomResourceDefinition {
             wide ? { ...column, priority: 1 } : column,
           ),
           schema: { openAPIV3Schema: schemaOf(kind) },
-          subresources: { status: {} },
+          subresources: { status: {}, ...scaleOf(kind) },
         },
       ],
     },
   }
 }
+
+const scaleOf = ({ scale }: Kind): Pick<CrdVersion['subresources'], 'scale'> =>
+  scale === undefined
+    ? {}
+    : {
+        scale: { specReplicasPath: scale.spec, statusReplicasPath: scale.status, labelSelectorPath: scale.selector },
+      }
 
 /** The schema of the whole object. A default of `status` makes a new object tell its phase before anybody wrote it. */
 export function schemaOf(kind: Kind): StructuralSchema {

@@ -25,6 +25,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly status: z.ZodType
   /** What a reader sees as status before any controller wrote one, so that a new object already tells its phase. */
   readonly initialStatus: unknown
+  /** Paths of the scale subresource, for a kind that has replicas. */
+  readonly scale?: { readonly spec: string; readonly status: string; readonly selector: string }
   /** Rules on the whole object, for what only metadata and spec together can say. */
   readonly rules: readonly CelRule[]
   readonly columns: readonly PrinterColumn[]

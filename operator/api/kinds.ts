@@ -2,5 +2,6 @@
 import type { Kind } from './kind.ts'
 import { RTCNodeKind } from './rtcnode.ts'
 import { RTCNodeClassKind } from './rtcnodeclass.ts'
+import { RTCNodePoolKind } from './rtcnodepool.ts'
 
-export const kinds: readonly Kind[] = [RTCNodeKind, RTCNodeClassKind]
+export const kinds: readonly Kind[] = [RTCNodePoolKind, RTCNodeKind, RTCNodeClassKind]

@@ -27,6 +27,8 @@ export const nodeReasons = {
   StartupTimeout: 'It did not become Running in time.',
   HealthTimeout: 'Heartbeat and pod were unwell for too long.',
   PodLost: 'The pod is gone.',
+  ScaleIn: 'Its pool has one node too many.',
+  RollOut: 'Its pool replaces it by a newer revision.',
   // Terminating
   ClosingAdmission: 'Waiting for the agent to stop taking new rooms.',
   WaitingForSessions: 'People are still in calls; they may stay until the deadline.',
@@ -44,3 +46,41 @@ export const classReasons = {
   NotChecked: 'The API server could not say whether it accepts the pod this class makes.',
 } as const
 export type ClassReason = keyof typeof classReasons
+
+/** What a pool does; the reason of its Progressing condition and of its events. */
+export const poolReasons = {
+  // Progressing
+  Complete: 'All replicas are there and of the update revision.',
+  ScalingOut: 'Nodes are being reopened, made or started.',
+  ScalingIn: 'Nodes that are one too many are closed, and leave when they are empty.',
+  RollingOut: 'Nodes of older revisions are being replaced.',
+  Paused: 'A roll-out waits, because spec.strategy.paused is true.',
+  Partitioned: 'The roll-out has gone as far as spec.strategy.partition lets it.',
+  HeldBack: 'Nodes of older revisions are protected by rtcnode.io/scale-in-protection.',
+  StartsFail: 'Nodes of the update revision do not start; another is tried later.',
+  ProgressDeadlineExceeded: 'It got no further for progressDeadlineSeconds; what serves is left alone.',
+  CreateRefused: 'The API server refused an RTCNode (quota or admission).',
+  ClassNotFound: 'The class it names does not exist.',
+  RevisionNotFound: 'There is no revision of the number that spec.strategy.pinnedRevision names.',
+  SelectorOverlap: 'Another pool of the namespace selects the same nodes.',
+  Deleting: 'The pool is being deleted; its nodes drain.',
+  // Available
+  EnoughOpen: 'Enough nodes take rooms.',
+  TooFewOpen: 'Fewer nodes take rooms than replicas less maxUnavailable.',
+  // Degraded
+  NodesUnwell: 'Some node is unwell or does not start.',
+  AllWell: 'No node is unwell.',
+  // ScalingInhibited
+  RegistryFrozen: 'The registry is out of sight, or many keys vanished at once.',
+  LoadUnknown: 'It is not known how many people are on some nodes.',
+  Protected: 'Too many nodes are protected by rtcnode.io/scale-in-protection.',
+  NotInhibited: 'Nothing keeps the pool from shrinking.',
+  // events
+  Closed: 'A node was closed: no new rooms, people may finish.',
+  Reopened: 'A closed node takes rooms again.',
+  Created: 'Nodes were made.',
+  Deleted: 'A closed node was deleted, because it was empty or its deadline had come.',
+  Adopted: 'A node that matches the selector and had no owner was taken over.',
+  Released: 'A node that matches the selector no more was let go.',
+} as const
+export type PoolReason = keyof typeof poolReasons

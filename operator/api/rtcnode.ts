@@ -18,13 +18,22 @@ export const drainDeadlineSeconds = z
     'How long people in calls may stay once the node is to go, in seconds (0 to 604800, a week). Whoever is left then is told to reconnect elsewhere.',
   )
 
+export const className = z
+  .string()
+  .min(1)
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+
+export const region = z
+  .string()
+  .min(1)
+  .max(63)
+  .optional()
+  .describe("Region the node serves. Default: the host's topology.kubernetes.io/region label.")
+
 const rtcNodeSpecSchema = z
   .object({
-    className: z
-      .string()
-      .min(1)
-      .max(63)
-      .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/)
+    className: className
       .describe(
         'Name of the RTCNodeClass that says how this SFU is run. Cannot be changed: make a new RTCNode instead.',
       )
@@ -36,12 +45,7 @@ const rtcNodeSpecSchema = z
           },
         ],
       }),
-    region: z
-      .string()
-      .min(1)
-      .max(63)
-      .optional()
-      .describe("Region this node serves. Default: the host's topology.kubernetes.io/region label."),
+    region,
     cordoned: z.boolean().default(false).describe('true: no new rooms, running calls go on. Reversible.'),
     drain: z
       .object({ deadlineSeconds: drainDeadlineSeconds.optional() })
@@ -100,6 +104,7 @@ const rtcNodeStatusSchema = z
     observedGeneration: z.int().min(0).optional().describe('The metadata.generation this status was judged against.'),
     podName: z.string().max(253).optional().describe('Its pod.'),
     podUID: z.string().max(64).optional().describe('The one pod of this life.'),
+    classHash: z.string().max(16).optional().describe('Hash of the class as its pod was made from it.'),
     nodeName: z.string().max(253).optional().describe('The host (Kubernetes node) it runs on.'),
     address: z.string().max(253).optional().describe('Where clients reach the SFU.'),
     region: z.string().max(63).optional().describe('Region it serves.'),

@@ -151,6 +151,12 @@ const rtcNodeClassSpecSchema = z
       })
       .prefault({})
       .describe('When nodes of this class are given up.'),
+    rollout: z
+      .enum(['RollingUpdate', 'OnDelete'])
+      .default('RollingUpdate')
+      .describe(
+        'What a change of this class does to the nodes of pools. RollingUpdate: they are replaced as the strategy of their pool says. OnDelete: only nodes made anew get it.',
+      ),
   })
   .describe('How nodes of this class are run.')
 export type RTCNodeClassSpec = z.infer<typeof rtcNodeClassSpecSchema>

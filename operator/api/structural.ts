@@ -4,7 +4,8 @@
 import { z } from 'zod'
 
 export interface StructuralSchema {
-  readonly type: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean'
+  /** Absent for a number or a string, see x-kubernetes-int-or-string. */
+  readonly type?: 'object' | 'array' | 'string' | 'integer' | 'number' | 'boolean'
   readonly description?: string
   readonly default?: unknown
   readonly properties?: Readonly<Record<string, StructuralSchema>>
@@ -22,8 +23,11 @@ export interface StructuralSchema {
   readonly maxLength?: number
   readonly minItems?: number
   readonly maxItems?: number
+  readonly minProperties?: number
+  readonly maxProperties?: number
   readonly 'x-kubernetes-validations'?: readonly CelRule[]
   readonly 'x-kubernetes-preserve-unknown-fields'?: true
+  readonly 'x-kubernetes-int-or-string'?: true
 }
 
 export interface CelRule {
@@ -82,7 +86,9 @@ type Node = Readonly<Record<string, unknown>>
 
 const known = new Set(
   `type description default enum format pattern minimum maximum exclusiveMinimum exclusiveMaximum minLength maxLength
-  minItems maxItems items required properties additionalProperties readOnly definitions`.split(/\s+/),
+  minItems maxItems minProperties maxProperties items required properties additionalProperties readOnly definitions`.split(
+    /\s+/,
+  ),
 )
 
 const remedies: Readonly<Record<string, string>> = {
@@ -96,6 +102,7 @@ const remedies: Readonly<Record<string, string>> = {
 }
 
 function walk(node: Node, field: string): StructuralSchema {
+  if (node[INT_OR_STRING] === true) return intOrString(node)
   for (const keyword of Object.keys(node)) {
     if (!known.has(keyword) && !keyword.startsWith('x-kubernetes-'))
       throw new NotStructuralError(field, remedies[keyword] ?? `uses ${keyword}, which a CRD cannot say`)
@@ -109,6 +116,19 @@ function walk(node: Node, field: string): StructuralSchema {
     ...others(additionalProperties, field),
     ...(items !== undefined && { items: walk(items as Node, `${field}[]`) }),
     ...(properties !== undefined && fields(properties as Record<string, Node>, field)),
+  } as StructuralSchema
+}
+
+const INT_OR_STRING = 'x-kubernetes-int-or-string'
+
+/** The one union that a CRD knows. Bounds apply to the number, the pattern to the string. */
+function intOrString({ anyOf, description, default: fallback }: Node): StructuralSchema {
+  const forms = (anyOf as readonly Node[]).map(({ type: _, ...bounds }) => bounds)
+  return {
+    ...(description !== undefined && { description }),
+    ...Object.assign({}, ...forms),
+    ...(fallback !== undefined && { default: fallback }),
+    [INT_OR_STRING]: true,
   } as StructuralSchema
 }
 

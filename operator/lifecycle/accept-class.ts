@@ -4,7 +4,7 @@ import type { Instant } from '../ambient/clock.ts'
 import type { ClassReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass, RTCNodeClassStatus } from '../api/rtcnodeclass.ts'
-import { conditionOf, withFindings } from './conditions.ts'
+import { conditionOf, withFindings } from '../kube/conditions.ts'
 import { type PodManifest, podFor, templateProblem } from './pod.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 

@@ -1,6 +1,7 @@
 // Carries out one decision: at most one outside write. All the judgement was in decide.ts; what is left here is how each
 // act is written down so that it does no harm when the caches behind the decision were old.
 import type { Pod } from '../api/core.ts'
+import { FINALIZER, labels } from '../api/marks.ts'
 import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { ApiError, isAlreadyExists, isForbidden, isInvalid } from '../kube/errors.ts'
@@ -9,10 +10,8 @@ import type { ResourceClient } from '../kube/resource.ts'
 import type { FleetView } from '../registry/fleet.ts'
 import type { IntentWriter } from '../registry/intents.ts'
 import type { Act, PodVersion, Refusal } from './decision.ts'
-import { labels } from './marks.ts'
 import type { PodManifest } from './pod.ts'
 import { isPodOf, isReady } from './pod-view.ts'
-import { FINALIZER } from './start.ts'
 
 export const FIELD_MANAGER = 'rtcnode-operator'
 

@@ -1,9 +1,9 @@
 // Until when people on a node that was deleted may stay, and until when machines may take to answer. Pure; asked by the
 // steps of terminate.ts. The deadline is the API server's deletion time plus what was promised: no clock of ours is in it.
 import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
+import { annotations } from '../api/marks.ts'
 import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../api/rtcnode.ts'
 import type { Situation } from './decision.ts'
-import { annotations } from './marks.ts'
 import { evictsAt } from './pod-view.ts'
 import { ownPod } from './seen.ts'
 

@@ -1,10 +1,10 @@
 // Class → Pod. The admin's template, plus what makes it a node: the agent sidecar, the start-up configuration, and a
 // preStop that lets people finish when the pod is deleted behind the operator's back. Pure.
 import type { Container } from '../api/core.ts'
+import { annotations, labels } from '../api/marks.ts'
 import type { OwnerReference } from '../api/meta.ts'
 import { DEFAULT_DRAIN_SECONDS, type RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
-import { annotations, labels } from './marks.ts'
 import {
   type AgentSettings,
   addressSourceOf,

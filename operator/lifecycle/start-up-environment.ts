@@ -1,7 +1,8 @@
 // The start-up configuration that reaches SFU and agent, as environment of every container of the pod. Pure.
+
+import { annotations } from '../api/marks.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
-import { annotations } from './marks.ts'
 
 /** What the operator itself is configured with and hands on to every agent. */
 export interface AgentSettings {

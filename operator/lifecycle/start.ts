@@ -1,14 +1,12 @@
 // A start reads as the list of its steps; the first that is not done speaks. A node is Running when all are done.
 import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
-import { conditionOf } from './conditions.ts'
+import { annotations, FINALIZER } from '../api/marks.ts'
+import { conditionOf } from '../kube/conditions.ts'
 import type { Situation, Step, Waiting } from './decision.ts'
-import { annotations } from './marks.ts'
 import { podFor, templateProblem } from './pod.ts'
 import { hostAddress, isReady, startingState } from './pod-view.ts'
 import { isRegistered, missingHeartbeat, ownPod } from './seen.ts'
 import { type AgentSettings, addressSourceOf } from './start-up-environment.ts'
-
-export const FINALIZER = 'rtcnode.io/drain'
 
 export const startSteps = (settings: AgentSettings): readonly Step[] => [
   giveUpInTime,

@@ -6,7 +6,7 @@
 import { fromTimestamp, instant, toTimestamp } from '../ambient/clock.ts'
 import { type DrainStage, drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
-import { conditionOf } from './conditions.ts'
+import { conditionOf } from '../kube/conditions.ts'
 import type { Act, Situation, Step, Waiting } from './decision.ts'
 import { deadlineOf, drainOf, graceEndOf, promisedSeconds, untilDeadline } from './drain-deadline.ts'
 import { acknowledged, isEmpty } from './drain-empty.ts'

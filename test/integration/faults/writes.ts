@@ -1,6 +1,6 @@
 // What an operator writes, as the proxies in front of API server and registry see it, and what becomes of it: passed on, or
 // lost in one of the two ways in which a write can be lost. Every write has a name that is the same in every run.
-import { FINALIZER } from '../../../operator/lifecycle/start.ts'
+import { FINALIZER } from '../../../operator/api/marks.ts'
 
 export interface Write {
   /** Of the object or intent; empty for what concerns no node. */

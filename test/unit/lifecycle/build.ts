@@ -4,12 +4,12 @@ import { type Instant, instant, toTimestamp } from '../../../operator/ambient/cl
 import type { Host, Pod } from '../../../operator/api/core.ts'
 import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import type { Intent } from '../../../operator/api/intent.ts'
+import { FINALIZER } from '../../../operator/api/marks.ts'
 import { API_VERSION, type Condition, type Uid } from '../../../operator/api/meta.ts'
 import type { RTCNode, RTCNodeSpec, RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
 import { type RTCNodeClass, RTCNodeClassKind, type RTCNodeClassSpec } from '../../../operator/api/rtcnodeclass.ts'
 import { decide } from '../../../operator/lifecycle/decide.ts'
 import type { Decision, Observed } from '../../../operator/lifecycle/decision.ts'
-import { FINALIZER } from '../../../operator/lifecycle/start.ts'
 import type { AgentSettings } from '../../../operator/lifecycle/start-up-environment.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
 

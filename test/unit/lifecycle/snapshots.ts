@@ -2,11 +2,11 @@
 import * as fc from 'fast-check'
 import type { Pod } from '../../../operator/api/core.ts'
 import type { Intent } from '../../../operator/api/intent.ts'
+import { FINALIZER } from '../../../operator/api/marks.ts'
 import type { Condition } from '../../../operator/api/meta.ts'
 import { nodeReasons } from '../../../operator/api/reasons.ts'
 import { conditionTypes, phases, type RTCNode, type RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
 import type { Observed } from '../../../operator/lifecycle/decision.ts'
-import { FINALIZER } from '../../../operator/lifecycle/start.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
 import { aBeat, aClass, aHost, aNode, aPod, type ClassTraits, POD_UID, type PodTraits, plain, timeAt } from './build.ts'
 

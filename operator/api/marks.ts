@@ -1,0 +1,34 @@
+// Labels, annotations and finalizers that the operator puts on objects: how they are found again, and what one part of
+// it tells another across a restart.
+
+export const labels = {
+  /** On a pod: its RTCNode. */
+  node: 'rtcnode.io/node',
+  /** On a pod: the RTCNodeClass it was made from. */
+  class: 'rtcnode.io/class',
+  /** On an RTCNode and its pod: the RTCNodePool that made it. The pool's selector decides who owns it. */
+  pool: 'rtcnode.io/pool',
+  /** On an RTCNode: what it was made from, `<hash of the template>-<hash of the class>`. */
+  revision: 'rtcnode.io/revision',
+  managedBy: 'app.kubernetes.io/managed-by',
+} as const
+
+export const annotations = {
+  /** On a pod: the address clients use, when only the host can tell it; the agent waits for it, and the SFU for the agent. */
+  address: 'rtcnode.io/address',
+  /** On a pod: how long people may stay, as it was promised when the pod was made: the class may be gone by the time it matters. */
+  drainSeconds: 'rtcnode.io/drain-deadline-seconds',
+  /** On a pod: the hash of the class as it was when the pod was made. */
+  classHash: 'rtcnode.io/class-hash',
+  /** On an RTCNode that its pool closed: why (`ScaleIn`, `RollOut`). Only nodes with this mark are reopened by the pool. */
+  closedByPool: 'rtcnode.io/closed-by-pool',
+  /** On an RTCNode that its pool closed: until when people may stay (RFC 3339). Counts instead of the node's own deadline. */
+  drainDeadline: 'rtcnode.io/drain-deadline',
+  /** On an RTCNode, by people: `"true"` keeps the pool from choosing it for scale-in or roll-out. */
+  scaleInProtection: 'rtcnode.io/scale-in-protection',
+  /** On an RTCNode, by people: an integer; the highest goes first when the pool has to choose. */
+  deletionPriority: 'rtcnode.io/deletion-priority',
+} as const
+
+/** Holds a deleted RTCNode until it is drained. */
+export const FINALIZER = 'rtcnode.io/drain'
