@@ -10,7 +10,7 @@ export interface NodeMemory {
   accepted(key: ObjectKey): void
   /** Undefined when nothing was refused, or when it is time to ask again. */
   refusal(key: ObjectKey): Refusal | undefined
-  /** Notes whether this node starts; tells how many do. */
+  /** Notes whether this node starts; tells how many did at once since it began, at most. */
   starting(key: ObjectKey, does: boolean): number
   wroteIntent(key: ObjectKey, revision: number): void
   /** Whether the fleet view shows our last intent, or a later one. */
@@ -24,12 +24,16 @@ const MAX_RETRY_MS = 60_000
 export function nodeMemory(clock: Clock): NodeMemory {
   const refusals = new Map<ObjectKey, { refusal: Omit<Refusal, 'retryInMs'>; retryAt: Monotonic; waitMs: number }>()
   const intents = new Map<ObjectKey, { revision: number; until: Monotonic }>()
-  const startingNow = new Set<ObjectKey>()
+  const startingNow = new Map<ObjectKey, number>()
   return {
     starting(key, does) {
-      if (does) startingNow.add(key)
-      else startingNow.delete(key)
-      return startingNow.size
+      if (!does) {
+        startingNow.delete(key)
+        return 0
+      }
+      const together = Math.max(startingNow.get(key) ?? 1, startingNow.size)
+      startingNow.set(key, together)
+      return together
     },
     refused(key, refusal) {
       const waitMs = Math.min(MAX_RETRY_MS, (refusals.get(key)?.waitMs ?? 500) * 2)
