@@ -76,7 +76,7 @@ const agentSchema = z.object({
   resources: podPart.optional().describe('Resources of the agent. As in a container.'),
 })
 
-const rtcNodeClassSpecSchema = z
+export const rtcNodeClassSpecSchema = z
   .object({
     adapter: z.enum(adapters).describe('Which SFU this is: how the agent reads its load and moves people off it.'),
     network: networkSchema.prefault({}).describe('How clients reach the SFU.'),

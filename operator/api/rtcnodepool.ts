@@ -21,7 +21,7 @@ export type CountOrPercent = number | string
 
 const labelMap = z.record(z.string(), z.string().max(63)).meta({ maxProperties: 16 })
 
-const templateSchema = z.object({
+export const rtcNodeTemplateSchema = z.object({
   metadata: z
     .object({
       labels: labelMap.optional().describe('Labels of the nodes; they must include those of spec.selector.'),
@@ -128,7 +128,7 @@ const rtcNodePoolSpecSchema = z
         ],
       })
       .describe('Which RTCNodes of the namespace are its own. Cannot be changed.'),
-    template: templateSchema.describe('What its nodes are made from. Changing it rolls out.'),
+    template: rtcNodeTemplateSchema.describe('What its nodes are made from. Changing it rolls out.'),
     strategy: strategySchema.prefault({}).describe('How nodes of older revisions are replaced.'),
     minReadySeconds: z
       .int()
@@ -168,7 +168,7 @@ const rtcNodePoolSpecSchema = z
   })
   .describe('What is wanted of this pool.')
 export type RTCNodePoolSpec = z.infer<typeof rtcNodePoolSpecSchema>
-export type RTCNodeTemplate = z.infer<typeof templateSchema>
+export type RTCNodeTemplate = z.infer<typeof rtcNodeTemplateSchema>
 
 const count = (description: string) => z.int().min(0).describe(description)
 

@@ -123,7 +123,10 @@ const INT_OR_STRING = 'x-kubernetes-int-or-string'
 
 /** The one union that a CRD knows. Bounds apply to the number, the pattern to the string. */
 function intOrString({ anyOf, description, default: fallback }: Node): StructuralSchema {
-  const forms = (anyOf as readonly Node[]).map(({ type: _, ...bounds }) => bounds)
+  const forms = (anyOf as readonly Node[]).map(form => {
+    const { type: _, ...bounds } = form
+    return bounds
+  })
   return {
     ...(description !== undefined && { description }),
     ...Object.assign({}, ...forms),
