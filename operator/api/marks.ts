@@ -30,5 +30,11 @@ export const annotations = {
   deletionPriority: 'rtcnode.io/deletion-priority',
 } as const
 
+/** On all we make; our pod and revision caches select by it. */
+export const managedBy = { [labels.managedBy]: 'rtcnode-operator' } as const
+
+/** Who writes, as server-side apply keeps it. */
+export const FIELD_MANAGER = 'rtcnode-operator'
+
 /** Holds a deleted RTCNode until it is drained. */
 export const FINALIZER = 'rtcnode.io/drain'

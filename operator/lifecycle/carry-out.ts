@@ -1,7 +1,7 @@
 // Carries out one decision: at most one outside write. All the judgement was in decide.ts; what is left here is how each
 // act is written down so that it does no harm when the caches behind the decision were old.
 import type { Pod } from '../api/core.ts'
-import { FINALIZER, labels } from '../api/marks.ts'
+import { FIELD_MANAGER, FINALIZER, labels, managedBy } from '../api/marks.ts'
 import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { ApiError, isAlreadyExists, isForbidden, isInvalid } from '../kube/errors.ts'
@@ -12,8 +12,6 @@ import type { IntentWriter } from '../registry/intents.ts'
 import type { Act, PodVersion, Refusal } from './decision.ts'
 import type { PodManifest } from './pod.ts'
 import { isPodOf, isReady } from './pod-view.ts'
-
-export const FIELD_MANAGER = 'rtcnode-operator'
 
 export interface Writers {
   readonly nodes: ResourceClient<RTCNode>
@@ -187,6 +185,3 @@ function note(kind: string, object: RTCNode | Pod, expectations: Expectations): 
   const key: ObjectKey = keyOf(object)
   expectations.wrote({ by: key, kind, key, resourceVersion: object.metadata.resourceVersion })
 }
-
-/** The label our pod cache selects by. */
-export const managedBy = { [labels.managedBy]: 'rtcnode-operator' } as const

@@ -2,6 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Pod } from '../api/core.ts'
+import { FIELD_MANAGER } from '../api/marks.ts'
 import { keyOf } from '../api/meta.ts'
 import type { RTCNodeClass, RTCNodeClassStatus } from '../api/rtcnodeclass.ts'
 import { conditionOf } from '../kube/conditions.ts'
@@ -12,7 +13,6 @@ import type { Cache } from '../kube/informer.ts'
 import type { ResourceClient } from '../kube/resource.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { decideClass, type Trial } from './accept-class.ts'
-import { FIELD_MANAGER } from './carry-out.ts'
 import type { PodManifest } from './pod.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 
