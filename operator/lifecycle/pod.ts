@@ -3,7 +3,8 @@
 import type { Container } from '../api/core.ts'
 import { annotations, labels } from '../api/marks.ts'
 import type { OwnerReference } from '../api/meta.ts'
-import { DEFAULT_DRAIN_SECONDS, type RTCNode } from '../api/rtcnode.ts'
+import { drainSecondsOf } from '../api/promise.ts'
+import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import {
   type AgentSettings,
@@ -30,9 +31,6 @@ export interface PodManifest {
 
 /** Time between the end of a drain and the kubelet's SIGKILL, for whatever is late. */
 const KILL_MARGIN_SECONDS = 30
-
-export const drainSecondsOf = (node: RTCNode, nodeClass: RTCNodeClass | undefined): number =>
-  node.spec.drain?.deadlineSeconds ?? nodeClass?.spec.drain.deadlineSeconds ?? DEFAULT_DRAIN_SECONDS
 
 /** How long the kubelet waits for preStop: long enough that a deleted pod can empty by the rules of its node. */
 export const graceSecondsOf = (node: RTCNode, nodeClass: RTCNodeClass): number =>
