@@ -58,6 +58,10 @@ export const heartbeatSchema = z
   .describe('What an agent tells of its node, bound to a lease.')
 export type Heartbeat = z.infer<typeof heartbeatSchema>
 
+/** Nobody is there, nor in a room, and nobody new comes. */
+export const isClosedAndEmpty = ({ state, sessions, rooms = 0 }: Heartbeat): boolean =>
+  state !== 'serving' && sessions === 0 && rooms === 0
+
 /** What simple SFUs already write. It tells load but neither identity nor sessions: those come from the key and the lease. */
 export const plainLoadSchema = z
   .looseObject({ cpu: measure(10_000), mem: measure(10_000), streams: count(1_000_000) })

@@ -1,7 +1,7 @@
 // What is known about one node, and how each thing seen in the registry changes it. Pure: the fleet view feeds it, the
 // property tests hold it to its laws. A key is a hint: only a value seen to move, under a lease, proves life.
 import type { Monotonic } from '../ambient/clock.ts'
-import type { Heartbeat } from '../api/heartbeat.ts'
+import { type Heartbeat, isClosedAndEmpty } from '../api/heartbeat.ts'
 import type { ParsedRegistration, Rejected } from './parse.ts'
 import type { Registration } from './registration.ts'
 import type { Sight } from './sight.ts'
@@ -19,12 +19,20 @@ export interface NodeRecord {
   readonly value: Value | undefined
   /** When the last beat was seen; undefined when none was. */
   readonly beatAt: Monotonic | undefined
-  readonly emptyRun: { readonly ackIntent: number; readonly beats: number } | undefined
+  readonly emptyRun: EmptyRun | undefined
   /** Who has written under this key, newest first. Outlives the key, so that a late writer is known as such. */
   readonly incarnations: readonly Incarnation[]
 }
 
 type Value = Exclude<ParsedRegistration, Rejected>
+
+/** Beats in a row that said: nobody here, and nobody new comes. The last `drainingBeats` of them said draining, not closed. */
+interface EmptyRun {
+  readonly ackIntent: number
+  readonly since: Monotonic
+  readonly drainingBeats: number
+}
+
 interface Incarnation {
   readonly podUID: string
   readonly bootId: string
@@ -63,9 +71,9 @@ export function afterEvent(before: NodeRecord | undefined, event: NodeEvent, now
   if (writers === undefined) return { ...record, rejected: undefined }
   const seen = { ...record, rejected: undefined, value: parsed, incarnations: writers }
   if (leaseId === undefined) return { ...seen, emptyRun: undefined }
-  if (event.type === 'put') return { ...seen, beatAt: now, emptyRun: extendRun(record, parsed) }
+  if (event.type === 'put') return { ...seen, beatAt: now, emptyRun: extendRun(record, parsed, now) }
   // Beats in between went unseen, so a run of empty ones begins anew.
-  return { ...seen, beatAt: event.unseenSince, emptyRun: extendRun(undefined, parsed) }
+  return { ...seen, beatAt: event.unseenSince, emptyRun: extendRun(undefined, parsed, now) }
 }
 
 const nothing = {
@@ -93,12 +101,13 @@ function withBeat(
   return [{ podUID, bootId, seq }, ...known].slice(0, REMEMBERED_INCARNATIONS)
 }
 
-function extendRun(before: NodeRecord | undefined, value: Value): NodeRecord['emptyRun'] {
-  if (value.form !== 'full') return undefined
-  const { state, sessions, rooms, ackIntent } = value.heartbeat
-  if (state !== 'draining' || sessions !== 0 || (rooms ?? 0) !== 0 || ackIntent === undefined) return undefined
-  const goesOn = before?.emptyRun?.ackIntent === ackIntent && isSameWriter(before.value, value)
-  return { ackIntent, beats: goesOn ? before.emptyRun.beats + 1 : 1 }
+function extendRun(before: NodeRecord | undefined, value: Value, now: Monotonic): EmptyRun | undefined {
+  if (value.form !== 'full' || !isClosedAndEmpty(value.heartbeat)) return undefined
+  const { state, ackIntent } = value.heartbeat
+  if (ackIntent === undefined) return undefined
+  const run = isSameWriter(before?.value, value) ? before?.emptyRun : undefined
+  const { since, drainingBeats } = run?.ackIntent === ackIntent ? run : { since: now, drainingBeats: 0 }
+  return { ackIntent, since, drainingBeats: state === 'draining' ? drainingBeats + 1 : 0 }
 }
 
 const isSameWriter = (a: Value | undefined, b: Value): boolean =>
@@ -131,6 +140,8 @@ export function judge(
   }
   if (value.form === 'plain') return { state: 'plain', load: value.load, ageMs, leaseId }
   const acknowledged = emptyRun !== undefined && intentRevision !== undefined && emptyRun.ackIntent >= intentRevision
-  const emptySamples = acknowledged ? emptyRun.beats : 0
-  return { state: 'fresh', heartbeat: value.heartbeat, ageMs, leaseId, emptySamples }
+  const empty = acknowledged
+    ? { emptySamples: emptyRun.drainingBeats, emptyForMs: countedFrom(emptyRun.since) }
+    : { emptySamples: 0, emptyForMs: 0 }
+  return { state: 'fresh', heartbeat: value.heartbeat, ageMs, leaseId, ...empty }
 }

@@ -1,5 +1,6 @@
 // What of a node could change a decision, as one text: two equal texts, and nobody needs to look again. Keeps a fleet's
 // heartbeats, thousands a second, from becoming reconciles. Used by the announcements of the fleet view.
+import { isClosedAndEmpty } from '../api/heartbeat.ts'
 import type { KnownIntent, Registration } from './registration.ts'
 
 /** Nobody waits for more empty samples in a row than these. */
@@ -13,9 +14,11 @@ export function materialOf(registration: Registration, intent: KnownIntent): str
 function details(registration: Registration): unknown[] {
   switch (registration.state) {
     case 'fresh': {
-      const { podUID, bootId, state, sessions, ackIntent, address, region, version } = registration.heartbeat
+      const { heartbeat } = registration
+      const { podUID, bootId, state, sessions, ackIntent, address, region, version } = heartbeat
       const emptySamples = Math.min(registration.emptySamples, EMPTY_SAMPLES_THAT_MATTER)
-      return [podUID, bootId, state, sessions === 0, ackIntent, emptySamples, address, region, version]
+      const who = [podUID, bootId, address, region, version]
+      return [...who, state, ackIntent, sessions === 0, isClosedAndEmpty(heartbeat), emptySamples]
     }
     case 'stale':
       return [registration.podUID]

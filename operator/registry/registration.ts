@@ -16,6 +16,11 @@ export type Registration =
        * boot, all acknowledging the intent that stands now. 0 when the latest beat does not.
        */
       readonly emptySamples: number
+      /**
+       * For how long every beat has said: closed or draining, nobody here, all of the same pod and boot, all acknowledging
+       * the intent that stands now. 0 when the latest beat does not; counts from when we last came to see the registry.
+       */
+      readonly emptyForMs: number
     }
   /** Fresh too, in the plain form: it tells neither who writes nor how many people are connected. */
   | { readonly state: 'plain'; readonly load: PlainLoad; readonly ageMs: number; readonly leaseId: string }

@@ -198,6 +198,7 @@ export const fresh = (beat: Partial<Heartbeat> = {}, emptySamples = 0): Registra
   ageMs: 1_000,
   leaseId: '1',
   emptySamples,
+  emptyForMs: 0,
 })
 export const stale = (forSeconds: number): Registration => ({
   state: 'stale',

@@ -119,6 +119,7 @@ const registration: fc.Arbitrary<Registration> = fc.oneof(
           ageMs: 1_000,
           leaseId: '1',
           emptySamples,
+          emptyForMs: 0,
         }),
       ),
   },

@@ -147,6 +147,73 @@ test('a run of empty samples begins anew with another boot, and after a gap in w
   assert.equal(node.emptySamples(5, 50), 1)
 })
 
+test('empty for as long as every beat has said closed or draining, and nobody here, under the intent that stands', () => {
+  const node = story().clear(0)
+  node.put(1_000, { ...beat, ...empty, state: 'closed', seq: 1 })
+  assert.equal(node.emptyForMs(1_000, 50), 0)
+  node.put(4_000, { ...beat, ...empty, state: 'closed', seq: 2 }).put(7_000, { ...beat, ...empty, seq: 3, rooms: 0 })
+  assert.equal(node.emptyForMs(8_000, 50), 7_000)
+  assert.equal(node.emptyForMs(8_000, 51), 0, 'they acknowledge an older intent')
+  assert.equal(node.emptyForMs(8_000, undefined), 0, 'nobody told it to close')
+  assert.equal(node.emptySamples(8_000, 50), 1, 'only one of them said draining')
+  node.put(9_000, { ...beat, ...empty, seq: 4, ackIntent: 51 })
+  assert.equal(node.emptyForMs(10_000, 51), 1_000, 'it acknowledged that intent only then')
+  node.put(11_000, { ...beat, ...empty, seq: 5, ackIntent: 51, sessions: 1 })
+  assert.equal(node.emptyForMs(11_000, 51), 0)
+})
+
+test('empty counts anew after an outage, and after beats that nobody saw', () => {
+  const node = story().clear(0)
+  const closed = { ...beat, ...empty, state: 'closed' }
+  node.put(1_000, { ...closed, seq: 1 }).put(4_000, { ...closed, seq: 2 })
+  node
+    .unheard(20_000)
+    .clear(20_000)
+    .put(21_000, { ...closed, seq: 3 })
+  assert.equal(node.emptyForMs(22_000, 50), 2_000, 'counted from when the registry was seen again')
+  node.found(23_000, { ...closed, seq: 9 }, 22_500)
+  assert.equal(node.emptyForMs(24_000, 50), 1_000, 'beats 4 to 8 may have told of people')
+})
+
+test('law: a node has been empty since the first of the last beats in a row that say so', () => {
+  fc.assert(
+    fc.property(fc.array(closingStep, { maxLength: 30 }), fc.constantFrom(50, 51), (steps, intentRevision) => {
+      const node = story().clear(0)
+      const told: Telling[] = []
+      let now = 0
+      let seenSince = 0
+      let boot = 1
+      for (const [seq, { afterMs, what }] of steps.entries()) {
+        now += afterMs
+        if (what === 'lost') {
+          now += SILENT_MS + 1
+          node.unheard(now).clear(now)
+          seenSince = now
+          continue
+        }
+        if (what === 'gone') {
+          node.gone(now)
+          told.push({ at: now, isEmpty: false, boot, ackIntent: undefined })
+        } else {
+          const { boots, leased, value } = what
+          if (boots) boot += 1
+          node.put(now, { ...beat, ...value, bootId: `boot-${boot}`, seq }, leased ? 'lease' : null)
+          const { state, sessions, rooms = 0, ackIntent } = value
+          const isEmpty = leased && state !== 'serving' && sessions === 0 && rooms === 0
+          told.push({ at: now, isEmpty, boot, ackIntent })
+        }
+        const last = told.at(-1)!
+        const breaksAt = told.findLastIndex(it => !it.isEmpty || it.boot !== boot || it.ackIntent !== last.ackIntent)
+        const first = told[breaksAt + 1]
+        const counts = first !== undefined && (last.ackIntent ?? 0) >= intentRevision
+        const expected = counts ? now - Math.max(first.at, seenSince) : 0
+        assert.equal(node.emptyForMs(now, intentRevision) ?? 0, expected, `at ${now}`)
+      }
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
 test('law: whatever happens, only a growing number under a lease, seen in sight and in time, makes a node fresh', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), steps => {
@@ -213,6 +280,36 @@ const step = fc.record({
   ),
 })
 
+interface Telling {
+  readonly at: number
+  readonly isEmpty: boolean
+  readonly boot: number
+  readonly ackIntent: number | undefined
+}
+
+const closingStep = fc.record({
+  afterMs: fc.integer({ min: 0, max: 6_000 }),
+  what: fc.oneof(
+    { weight: 1, arbitrary: fc.constantFrom('gone' as const, 'lost' as const) },
+    {
+      weight: 8,
+      arbitrary: fc.record({
+        boots: fc.constantFrom(false, false, false, false, true),
+        leased: fc.constantFrom(true, true, true, true, false),
+        value: fc.record<{ state: string; sessions: number; rooms: number; ackIntent: number }, 'state' | 'sessions'>(
+          {
+            state: fc.constantFrom('closed', 'closed', 'draining', 'serving'),
+            sessions: fc.constantFrom(0, 0, 0, 0, 3, -1),
+            rooms: fc.constantFrom(0, 0, 0, 1),
+            ackIntent: fc.constantFrom(50, 50, 51),
+          },
+          { requiredKeys: ['state', 'sessions'] },
+        ),
+      }),
+    },
+  ),
+})
+
 /** One node, told as a story: each verb says when and what. */
 function story() {
   let sight: Sight = { state: 'none', because: 'not-synced' }
@@ -258,6 +355,11 @@ function story() {
     emptySamples(at: number, intentRevision: number | undefined) {
       const seen = judged(at, intentRevision)
       return seen.state === 'fresh' ? seen.emptySamples : undefined
+    },
+    emptyForMs(at: number, intentRevision: number | undefined) {
+      if (sight.state === 'clear') sight = { ...sight, heardAt: monotonic(at) }
+      const seen = judged(at, intentRevision)
+      return seen.state === 'fresh' ? seen.emptyForMs : undefined
     },
   }
   return verbs

@@ -81,6 +81,24 @@ test('empty samples matter until three of them', () => {
   assert.deepEqual(hears(), [...Array(3).fill('default/a material'), 'default/a beat'])
 })
 
+test('a closed node that gets empty, or has people again, is told at once; how many they are, beat by beat', () => {
+  const ackIntent = etcd.put('/sfu/intents/default/a', intent)
+  const closed = { state: 'closed', ackIntent }
+  const story: [object, 'material' | 'beat'][] = [
+    [{ sessions: 3, rooms: 2 }, 'material'],
+    [{ sessions: 2, rooms: 1 }, 'beat'],
+    [{ sessions: 0, rooms: 1 }, 'material'],
+    [{ sessions: 0, rooms: 0 }, 'material'],
+    [{ sessions: 0, rooms: 0 }, 'beat'],
+    [{ sessions: 0, rooms: 1 }, 'material'],
+  ]
+  hears()
+  for (const [index, [some, what]] of story.entries()) {
+    beatOf('a', { ...closed, seq: index + 1, ...some })
+    assert.deepEqual(hears(), [`default/a ${what}`], `beat ${index + 1}`)
+  }
+})
+
 test('silence of a node is told within a second of its being stale', async () => {
   await clock.advance(12_000)
   beatOf('a')
