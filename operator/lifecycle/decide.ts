@@ -102,7 +102,7 @@ export const quietReasons: ReadonlySet<string> = new Set([
  * A start that goes well within this time costs no write of its own: a new object already reads as Pending. Many that
  * start at once share the cluster, so each is given more, or telling them would slow all of them.
  */
-const quietStartMs = (startingTogether: number): number => Math.min(60_000, 2_000 + 50 * startingTogether)
+const quietStartMs = (startingTogether: number): number => Math.min(300_000, 2_000 + 50 * startingTogether)
 const QUIET_LOOK_MS = 2_000
 
 function isUnderWay(at: Situation, { because }: Waiting): boolean {

@@ -1,6 +1,8 @@
 // Until when people on a node that was deleted may stay, and until when machines may take to answer. Pure; asked by the
-// steps of terminate.ts. The deadline is the API server's deletion time plus what was promised: no clock of ours is in it.
-import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
+// steps of terminate.ts. The deadline is the API server's deletion time plus what was promised, or the time that the pool told
+// when it closed the node: no clock of ours is in it.
+import { fromTimestamp, type Instant, instant, later, toTimestamp } from '../ambient/clock.ts'
+import { closedByPool } from '../api/closed-by-pool.ts'
 import { annotations } from '../api/marks.ts'
 import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../api/rtcnode.ts'
 import type { Situation } from './decision.ts'
@@ -10,8 +12,19 @@ import { ownPod } from './seen.ts'
 /** Used when the class is gone and cannot tell. */
 const DEFAULT_EVICT_GRACE_SECONDS = 30
 
-/** What people were promised: by the node, else when its pod was made, else by the class as it is now. */
-export function promisedSeconds(at: Situation): number {
+/**
+ * When a deleted node's people have to be gone: as its pool told them when it closed the node, else what they were promised,
+ * counted from the deletion. What the pool told may have come already, and is never further off than any promise may be.
+ */
+export function promisedDeadline(at: Situation): Instant {
+  const deletedAt = fromTimestamp(at.node.metadata.deletionTimestamp) ?? at.now
+  const toldByPool = fromTimestamp(closedByPool(at.node)?.deadline)
+  if (toldByPool === undefined) return later(deletedAt, promisedSeconds(at) * 1_000)
+  return instant(Math.min(Math.max(deletedAt, toldByPool), deletedAt + MAX_DRAIN_SECONDS * 1_000))
+}
+
+/** By the node, else when its pod was made, else by the class as it is now. */
+function promisedSeconds(at: Situation): number {
   return (
     at.node.spec.drain?.deadlineSeconds ??
     promisedByPod(at) ??

@@ -1,6 +1,7 @@
 // Class → Pod. The admin's template, plus what makes it a node: the agent sidecar, the start-up configuration, and a
 // preStop that lets people finish when the pod is deleted behind the operator's back. Pure.
 import type { Container } from '../api/core.ts'
+import { classHash } from '../api/hash.ts'
 import { annotations, labels } from '../api/marks.ts'
 import type { OwnerReference } from '../api/meta.ts'
 import { drainSecondsOf } from '../api/promise.ts'
@@ -67,6 +68,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
     env: mergedEnvironment(environment, container['env']),
   })
   const hostNetwork = network.mode === 'HostNetwork'
+  const pool = node.metadata.labels?.[labels.pool]
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -77,11 +79,13 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
         ...podTemplate.metadata?.labels,
         [labels.node]: node.metadata.name,
         [labels.class]: nodeClass.metadata.name,
+        ...(pool === undefined ? {} : { [labels.pool]: pool }),
         [labels.managedBy]: 'rtcnode-operator',
       },
       annotations: {
         ...podTemplate.metadata?.annotations,
         [annotations.drainSeconds]: String(drainSecondsOf(node, nodeClass)),
+        [annotations.classHash]: classHash(nodeClass),
       },
       ownerReferences: [
         {

@@ -1,6 +1,7 @@
 // A Running node: is it well, and what should its agent do. Two witnesses are needed to give a node up: the registry must
 // miss it and its host must call it unwell. Either alone changes a condition and nothing else.
 import { instant, toTimestamp } from '../ambient/clock.ts'
+import { closedByPool } from '../api/closed-by-pool.ts'
 import type { Pod } from '../api/core.ts'
 import { drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
@@ -47,10 +48,15 @@ function podGone(at: Situation): Health {
   return missingForMs(at) === undefined ? gone : { ...gone, giveUp: 'PodLost' }
 }
 
-const serving = ({ node }: Situation): Health =>
-  node.spec.cordoned
-    ? { ready: 'True', because: 'Cordoned', message: 'takes no new rooms, because spec.cordoned is true' }
-    : { ready: 'True', because: 'Serving', message: 'takes new rooms' }
+function serving({ node }: Situation): Health {
+  if (!node.spec.cordoned) return { ready: 'True', because: 'Serving', message: 'takes new rooms' }
+  const byPool = closedByPool(node)
+  const why =
+    byPool === undefined
+      ? 'because spec.cordoned is true'
+      : `because its pool closed it (${byPool.reason}); people may stay until ${byPool.deadline}`
+  return { ready: 'True', because: 'Cordoned', message: `takes no new rooms, ${why}` }
+}
 
 const podNotReady = (pod: Pod): Health => ({
   ready: 'False',

@@ -1,6 +1,8 @@
 // The status of an RTCNode, from what was seen and judged. Pure; whether it is worth a write, `sameStatus` says.
 import { isDeepStrictEqual } from 'node:util'
 import { fromTimestamp, toTimestamp } from '../ambient/clock.ts'
+import type { Pod } from '../api/core.ts'
+import { annotations } from '../api/marks.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import { type DrainStatus, type LoadStatus, type Phase, phases, type RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf, withFindings } from '../kube/conditions.ts'
@@ -27,6 +29,7 @@ export function nextStatus(at: Situation, verdict: Verdict): RTCNodeStatus {
     observedGeneration: node.metadata.generation,
     podName: pod?.metadata.name ?? previous?.podName,
     podUID: pod?.metadata.uid ?? previous?.podUID,
+    classHash: classHashOf(pod) ?? previous?.classHash,
     nodeName: pod?.spec.nodeName ?? previous?.nodeName,
     address: addressOf(at) ?? previous?.address,
     region: node.spec.region ?? at.seen.host?.metadata.labels?.['topology.kubernetes.io/region'] ?? previous?.region,
@@ -35,6 +38,12 @@ export function nextStatus(at: Situation, verdict: Verdict): RTCNodeStatus {
     drain: drainOf(at, verdict),
     conditions: withFindings(previous?.conditions, findings(at, verdict, phase), node.metadata.generation, now),
   })
+}
+
+/** Only what could be one: an annotation can be edited by whoever may edit pods, and must not keep the status from being taken. */
+function classHashOf(pod: Pod | undefined): string | undefined {
+  const told = pod?.metadata.annotations?.[annotations.classHash]
+  return told !== undefined && /^[a-z0-9]{1,16}$/.test(told) ? told : undefined
 }
 
 /** Phases only move forward, whatever was seen. */

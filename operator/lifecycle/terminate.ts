@@ -1,14 +1,15 @@
-// A drain reads as the list of its steps; the first that is not done speaks. The deadline is the API server's deletion
-// time plus what was promised, so no clock of ours is in it; only “has it come?” looks at `now`.
+// A drain reads as the list of its steps; the first that is not done speaks. No clock of ours is in its deadline (see
+// drain-deadline.ts); only “has it come?” looks at `now`.
 //
 // Every step is bounded by the deadline (people) or by deadline + grace (machines that do not answer), so that a deleted
 // node is gone by then even if neither SFU nor registry ever answers. What was given up is recorded in `drain.skipped`.
-import { fromTimestamp, instant, toTimestamp } from '../ambient/clock.ts'
+import { toTimestamp } from '../ambient/clock.ts'
+import { closedByPool } from '../api/closed-by-pool.ts'
 import { type DrainStage, drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Act, Situation, Step, Waiting } from './decision.ts'
-import { deadlineOf, drainOf, graceEndOf, promisedSeconds, untilDeadline } from './drain-deadline.ts'
+import { deadlineOf, drainOf, graceEndOf, promisedDeadline, untilDeadline } from './drain-deadline.ts'
 import { acknowledged, isEmpty } from './drain-empty.ts'
 import { ownHeartbeat, ownIntent, ownPod, reportsUnseen, surelyNobody } from './seen.ts'
 
@@ -30,12 +31,11 @@ const POD_GRACE_SECONDS = 30
 /** Once, before any side effect; whatever the spec says later, people keep what they were promised. */
 function stampDeadline(at: Situation): 'done' | Waiting {
   if (at.node.status?.drain !== undefined) return 'done'
-  const deletedAt = fromTimestamp(at.node.metadata.deletionTimestamp) ?? at.now
-  const deadline = instant(deletedAt + promisedSeconds(at) * 1_000)
+  const deadline = toTimestamp(promisedDeadline(at))
   return {
     because: 'ClosingAdmission',
-    message: `people may stay until ${toTimestamp(deadline)}`,
-    drain: { reason: reasonOf(at), startedAt: toTimestamp(at.now), deadline: toTimestamp(deadline) },
+    message: `people may stay until ${deadline}`,
+    drain: { reason: reasonOf(at), startedAt: toTimestamp(at.now), deadline },
   }
 }
 
@@ -181,5 +181,6 @@ function giveUp(at: Situation, step: string): Waiting | undefined {
 
 function reasonOf({ node }: Situation): NodeReason {
   const ready = conditionOf(node.status?.conditions, 'Ready')?.reason
-  return ready === 'StartupTimeout' || ready === 'HealthTimeout' || ready === 'PodLost' ? ready : 'Deleted'
+  if (ready === 'StartupTimeout' || ready === 'HealthTimeout' || ready === 'PodLost') return ready
+  return closedByPool(node)?.reason ?? 'Deleted'
 }

@@ -34,7 +34,7 @@ are complete.`,
     const startedAt = performance.now()
     await stage.createNodes(numbered('n', COUNT))
     log(`${COUNT} RTCNodes posted after ${seconds(performance.now() - startedAt)}`)
-    const startMs = (await nodes.reached('n-', COUNT, 300_000)) - startedAt
+    const startMs = (await nodes.reached('n-', COUNT, 900_000)) - startedAt
     await Promise.all(begun.values())
     log(`all Running after ${seconds(startMs)}`)
     await pause(10_000)

@@ -28,6 +28,8 @@ export interface NodeTraits {
   readonly status?: RTCNodeStatus
   readonly generation?: number
   readonly finalizers?: readonly string[]
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
   /** Seconds after T0. */
   readonly deletedAt?: number
 }
@@ -38,6 +40,8 @@ export const aNode = ({
   status,
   generation = 1,
   finalizers = [FINALIZER],
+  labels,
+  annotations,
   deletedAt,
 }: NodeTraits = {}): RTCNode => ({
   apiVersion: API_VERSION,
@@ -50,10 +54,18 @@ export const aNode = ({
     generation,
     creationTimestamp: timeAt(0),
     finalizers,
+    ...(labels === undefined ? {} : { labels }),
+    ...(annotations === undefined ? {} : { annotations }),
     ...(deletedAt === undefined ? {} : { deletionTimestamp: timeAt(deletedAt) }),
   },
   spec: { className: 'livekit', cordoned: false, ...spec },
   ...(status === undefined ? {} : { status }),
+})
+
+/** What its pool writes on a node that it closes. */
+export const poolMark = (reason: string, deadline: string): Readonly<Record<string, string>> => ({
+  'rtcnode.io/closed-by-pool': reason,
+  'rtcnode.io/drain-deadline': deadline,
 })
 
 export const condition = (type: string, status: Condition['status'], reason: string, message = ''): Condition => ({

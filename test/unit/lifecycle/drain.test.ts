@@ -20,6 +20,7 @@ import {
   fresh,
   POD_UID,
   plain,
+  poolMark,
   runningStatus,
   seen,
   seenServing,
@@ -83,11 +84,53 @@ test('the deadline never moves, whatever the spec says later', () => {
   }
 })
 
+const closedByPool = (annotations: Readonly<Record<string, string>>, cordoned = true, spec = {}): RTCNode =>
+  aRunningNode({ deletedAt: 100, annotations, spec: { cordoned, ...spec } })
+const WEEK = 604_800
+const { 'rtcnode.io/drain-deadline': _deadline, ...onlyReason } = poolMark('ScaleIn', timeAt(130))
+const { 'rtcnode.io/closed-by-pool': _reason, ...onlyDeadline } = poolMark('ScaleIn', timeAt(130))
+const marked: readonly (readonly [string, RTCNode, number, string])[] = [
+  ['it closed the node for scale-in', closedByPool(poolMark('ScaleIn', timeAt(130))), 130, 'ScaleIn'],
+  ['it rolls out', closedByPool(poolMark('RollOut', timeAt(130))), 130, 'RollOut'],
+  ['in another time zone', closedByPool(poolMark('ScaleIn', '2030-01-01T02:02:10.7+02:00')), 130, 'ScaleIn'],
+  ['and that time has come', closedByPool(poolMark('ScaleIn', timeAt(40))), 100, 'ScaleIn'],
+  ['and that is too far off', closedByPool(poolMark('ScaleIn', timeAt(101 + WEEK))), 100 + WEEK, 'ScaleIn'],
+  [
+    'whatever the node promises',
+    closedByPool(poolMark('ScaleIn', timeAt(130)), true, { drain: { deadlineSeconds: 5 } }),
+    130,
+    'ScaleIn',
+  ],
+  ['but people opened it again', closedByPool(poolMark('ScaleIn', timeAt(130)), false), 160, 'Deleted'],
+  ['but said nothing of a time', closedByPool(onlyReason), 160, 'Deleted'],
+  ['but gave no reason', closedByPool(onlyDeadline), 160, 'Deleted'],
+  ['for a reason that nobody knows', closedByPool(poolMark('Whim', timeAt(130))), 160, 'Deleted'],
+  ...['', 'soon', '2030', '130', '2030-01-01', '2030-13-01T00:00:00Z', '2030-01-01T00:02:10'].map(
+    text => [`but its time is “${text}”`, closedByPool(poolMark('ScaleIn', text)), 160, 'Deleted'] as const,
+  ),
+]
+for (const [what, node, deadline, reason] of marked) {
+  test(`the deadline is as the pool told, ${what}: ${deadline} s, ${reason}`, () => {
+    for (const now of [100, 150, 9_999]) {
+      const { drain } = decideAt(now, node, seenServing()).status
+      assert.deepEqual([drain?.deadline, drain?.reason], [timeAt(deadline), reason])
+    }
+  })
+}
+
+test('a mark that comes later, or goes, moves no deadline', () => {
+  const node = aDrainingNode({ spec: { cordoned: true }, annotations: poolMark('ScaleIn', timeAt(300)) })
+  assert.deepEqual(decideAt(120, node, seenServing()).status.drain, { ...DRAIN, sessionsRemaining: 0 })
+})
+
 test('why the operator itself gave a node up is told as the reason of its drain', () => {
   for (const reason of ['StartupTimeout', 'HealthTimeout', 'PodLost'] as const) {
     const conditions = [{ type: 'Ready', status: 'False' as const, reason, message: '', lastTransitionTime: timeAt(0) }]
-    const node = aNode({ deletedAt: 100, status: { ...runningStatus, conditions } })
+    const status = { ...runningStatus, conditions }
+    const node = aNode({ deletedAt: 100, status })
     assert.equal(decideAt(101, node, seen({ pod: aPod() })).status.drain?.reason, reason)
+    const ofPool = { ...closedByPool(poolMark('ScaleIn', timeAt(130))), status }
+    assert.equal(decideAt(101, ofPool, seen({ pod: aPod() })).status.drain?.reason, reason)
   }
 })
 

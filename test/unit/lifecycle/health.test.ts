@@ -13,7 +13,9 @@ import {
   conditionIn,
   decideAt,
   fresh,
+  type NodeTraits,
   plain,
+  poolMark,
   readyOf,
   rejected,
   seen,
@@ -212,4 +214,18 @@ test('at rest nothing is written', () => {
     assert.equal(act, undefined)
     assert.ok(sameStatus(node.status, status))
   }
+})
+
+test('a node that its pool closed says why, and until when people may stay; one that people closed does not', () => {
+  const annotations = poolMark('RollOut', timeAt(500))
+  const said = (traits: NodeTraits): string | undefined => {
+    const decision = decideAt(NOW, aRunningNode(traits), seenServing())
+    return `${decision.because}: ${readyOf(decision)?.message}`
+  }
+  assert.equal(
+    said({ annotations, spec: { cordoned: true } }),
+    `Cordoned: takes no new rooms, because its pool closed it (RollOut); people may stay until ${timeAt(500)}`,
+  )
+  assert.equal(said({ spec: { cordoned: true } }), 'Cordoned: takes no new rooms, because spec.cordoned is true')
+  assert.equal(said({ annotations }), 'Serving: takes new rooms', 'an old mark on a node that is open')
 })

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { fromTimestamp } from '../../../operator/ambient/clock.ts'
-import { phases, type RTCNode, type RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
+import { MAX_DRAIN_SECONDS, phases, type RTCNode, type RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
 import type { Decision } from '../../../operator/lifecycle/decision.ts'
 import { evictsAt } from '../../../operator/lifecycle/pod-view.ts'
 import { ownHeartbeat, ownIntent, ownPod } from '../../../operator/lifecycle/seen.ts'
@@ -63,6 +63,12 @@ law('a pod is deleted only for a node that is deleted, and only its own', (momen
 
 law('a deadline never changes once it is written', ({ node }, { status }) => {
   if (node.status?.drain !== undefined) assert.equal(status.drain?.deadline, node.status.drain.deadline)
+})
+
+law('a deadline is never before the deletion, nor more than a week after it', ({ node }, { status }) => {
+  if (node.status?.drain !== undefined || status.drain === undefined) return
+  const promisedMs = fromTimestamp(status.drain.deadline)! - fromTimestamp(node.metadata.deletionTimestamp)!
+  assert.ok(promisedMs >= 0 && promisedMs <= MAX_DRAIN_SECONDS * 1_000, `${promisedMs} ms`)
 })
 
 law('what was given up stays on record', ({ node }, { status }) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Container } from '../../../operator/api/core.ts'
+import { classHash } from '../../../operator/api/hash.ts'
 import { graceSecondsOf, type PodManifest, podFor, templateProblem } from '../../../operator/lifecycle/pod.ts'
 import { aClass, aNode, type ClassTraits, NODE_UID, type NodeTraits, settings } from './build.ts'
 
@@ -40,7 +41,7 @@ test('the pod has the name of its node, and one controlling owner', () => {
 
 test('labels and annotations of the class are kept; ours win', () => {
   const labels = { team: 'voice', 'rtcnode.io/node': 'forged', 'app.kubernetes.io/managed-by': 'forged' }
-  const annotations = { note: 'x', 'rtcnode.io/drain-deadline-seconds': '0' }
+  const annotations = { note: 'x', 'rtcnode.io/drain-deadline-seconds': '0', 'rtcnode.io/class-hash': 'forged' }
   const { metadata } = make({ podMetadata: { labels, annotations } })
   assert.deepEqual(metadata.labels, {
     team: 'voice',
@@ -48,7 +49,18 @@ test('labels and annotations of the class are kept; ours win', () => {
     'rtcnode.io/class': 'livekit',
     'app.kubernetes.io/managed-by': 'rtcnode-operator',
   })
-  assert.deepEqual(metadata.annotations, { note: 'x', 'rtcnode.io/drain-deadline-seconds': '60' })
+  assert.deepEqual(metadata.annotations, {
+    note: 'x',
+    'rtcnode.io/drain-deadline-seconds': '60',
+    'rtcnode.io/class-hash': classHash(aClass({ podMetadata: { labels, annotations } })),
+  })
+})
+
+test('the pod of a pool is found by the label of its pool', () => {
+  const { metadata } = make({}, { labels: { 'rtcnode.io/pool': 'eu', app: 'sfu' } })
+  assert.equal(metadata.labels['rtcnode.io/pool'], 'eu')
+  assert.equal(metadata.labels['app'], undefined, 'labels of the node are not labels of its pod')
+  assert.equal('rtcnode.io/pool' in make().metadata.labels, false)
 })
 
 test('a node that promises another time than its class has that in its pod', () => {

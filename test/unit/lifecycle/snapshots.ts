@@ -58,20 +58,32 @@ const status: fc.Arbitrary<RTCNodeStatus> = record<RTCNodeStatus>({
   conditions: maybe(conditions),
 })
 
+/** As a pool writes it on a node, or somebody else. */
+const mark = record<Record<string, string>>({
+  'rtcnode.io/closed-by-pool': fc.constantFrom('ScaleIn', 'RollOut', 'ScaleIn', 'x', undefined),
+  'rtcnode.io/drain-deadline': fc.oneof(time, time, fc.constantFrom(timeAt(9e9), timeAt(-9e9), 'soon', '', undefined)),
+})
+
 const node: fc.Arbitrary<RTCNode> = fc
   .record({
     status: maybe(status),
     generation: fc.integer({ min: 1, max: 5 }),
     finalizers: fc.constantFrom([FINALIZER], [FINALIZER, 'other'], [FINALIZER], [], ['other']),
     deletedAt: maybe(seconds),
+    annotations: maybe(mark),
     spec: record<Partial<RTCNode['spec']>>({
       cordoned: fc.boolean(),
       region: maybe(fc.constant('eu')),
       drain: maybe(record<{ deadlineSeconds?: number }>({ deadlineSeconds: maybe(fc.integer({ min: 0, max: 400 })) })),
     }),
   })
-  .map(({ status: written, deletedAt, ...traits }) =>
-    aNode({ ...traits, ...(written && { status: written }), ...(deletedAt !== undefined && { deletedAt }) }),
+  .map(({ status: written, deletedAt, annotations, ...traits }) =>
+    aNode({
+      ...traits,
+      ...(written && { status: written }),
+      ...(annotations && { annotations }),
+      ...(deletedAt !== undefined && { deletedAt }),
+    }),
   )
 
 const waitingReason = fc.constantFrom('ImagePullBackOff', 'CrashLoopBackOff', 'ContainerCreating')

@@ -1,7 +1,8 @@
 // How a node starts: each row is one moment, and what the operator says and does about it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Container } from '../../../operator/api/core.ts'
+import type { Container, Pod } from '../../../operator/api/core.ts'
+import { FINALIZER } from '../../../operator/api/marks.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import type { Observed } from '../../../operator/lifecycle/decision.ts'
 import { sameStatus } from '../../../operator/lifecycle/status.ts'
@@ -175,6 +176,50 @@ test('the first status of a node that is Running tells all a client needs', () =
   for (const type of ['Scheduled', 'Registered', 'Ready', 'AdmissionOpen'])
     assert.equal(conditionIn(status, type)?.status, 'True')
   assert.equal(conditionIn(status, 'TelemetryLost')?.status, 'False')
+})
+
+test('the status tells what its pod was made from, as long as nobody meddled with it, also when the pod is gone', () => {
+  const madeFrom = (hash: string) => seenServing({ pod: aPod({ annotations: { 'rtcnode.io/class-hash': hash } }) })
+  const running = decideAt(10, aNode(), madeFrom('bzdzdsrj'))
+  assert.equal(running.status.classHash, 'bzdzdsrj')
+  const node = after(aNode(), running)
+  for (const what of [seen({ pod: undefined }), seenServing(), madeFrom('x'.repeat(17)), madeFrom('Ä'), madeFrom('')])
+    assert.equal(decideAt(20, node, what).status.classHash, 'bzdzdsrj')
+  const ofOthers = aPod({ owner: 'other', annotations: { 'rtcnode.io/class-hash': 'cccccccc' } })
+  assert.equal(decideAt(10, aNode(), seen({ pod: ofOthers })).status.classHash, undefined)
+})
+
+/** The writes of one quick start, each seen in the caches before the next decision. */
+function writesOfStart(node: RTCNode): string[] {
+  const writes: string[] = []
+  let current: RTCNode = { ...node, status: { phase: 'Pending' } }
+  let pod: Pod | undefined
+  const moments = [{ ready: false, host: undefined }, { ready: false }, { ready: true }] as const
+  const look = (what: Partial<Observed>): boolean => {
+    const { act, status } = decideAt(1, current, seen({ pod, ...what }))
+    if (act === undefined && sameStatus(current.status, status)) return false
+    writes.push(act?.do ?? `status ${status.phase}`)
+    if (act?.do === 'add-finalizer')
+      current = { ...current, metadata: { ...current.metadata, finalizers: [FINALIZER] } }
+    else if (act?.do === 'create-pod') pod = aPod({ ...moments[0], annotations: act.pod.metadata.annotations })
+    else current = after(current, { status, because: 'Serving' })
+    return true
+  }
+  while (look({}));
+  for (const moment of moments) {
+    pod = { ...aPod(moment), metadata: pod!.metadata }
+    while (look({}));
+  }
+  while (look({ registration: fresh() }));
+  assert.match(current.status?.classHash ?? '', /^[a-z0-9]{8}$/)
+  return writes
+}
+
+test('from birth to Running: finalizer, pod, status; without the first when the node is born with the finalizer', () => {
+  const withoutFinalizer = aNode({ finalizers: [] })
+  assert.deepEqual(writesOfStart(withoutFinalizer), ['add-finalizer', 'create-pod', 'status Running'])
+  const ofPool = aNode({ labels: { 'rtcnode.io/pool': 'eu', 'rtcnode.io/revision': 'bzdzdsrj-bzdzdsrj' } })
+  assert.deepEqual(writesOfStart(ofPool), ['create-pod', 'status Running'])
 })
 
 test('a slow start is told step by step; one of four hundred gets 20 s more before it is', () => {
