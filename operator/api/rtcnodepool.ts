@@ -41,7 +41,9 @@ export const rtcNodeTemplateSchema = z.object({
     .describe('As the spec of an RTCNode; spec.cordoned is the pool’s to set.'),
 })
 
-const zero = (field: string): string => `(type(self.${field}) == int ? self.${field} == 0 : self.${field} == '0%')`
+/** The API server judges the default `{}` before it fills in those below. */
+const zero = (field: string): string =>
+  `has(self.${field}) && (type(self.${field}) == int ? self.${field} == 0 : self.${field} == '0%')`
 
 const strategySchema = z.object({
   type: z
