@@ -1,5 +1,6 @@
 // The invariants of a world, each watching what really happens, never what somebody believes. A broken one throws.
 import { fromTimestamp, type Instant } from '../../../../operator/ambient/clock.ts'
+import { closedByPool } from '../../../../operator/api/closed-by-pool.ts'
 import type { Pod } from '../../../../operator/api/core.ts'
 import type { Intent } from '../../../../operator/api/intent.ts'
 import { MAX_DRAIN_SECONDS, phases, type RTCNode } from '../../../../operator/api/rtcnode.ts'
@@ -134,6 +135,9 @@ export function monitors({ api, etcd, sfus, now }: Truth): Monitors {
       if (deadline === undefined) return
       const promisedMs = (fromTimestamp(deadline) ?? 0) - (fromTimestamp(deletionTimestamp) ?? 0)
       hold('I2', promisedMs >= 0 && promisedMs <= MAX_DRAIN_SECONDS * 1_000, () => `deadline of ${uid} is ${deadline}`)
+      const toldByPool = fromTimestamp(closedByPool(before)?.deadline)
+      const kept = known !== undefined || toldByPool === undefined || fromTimestamp(deadline)! >= toldByPool
+      hold('I2', kept, () => `deadline of ${uid} is ${deadline}, its pool told ${closedByPool(before)?.deadline}`)
       deadlines.set(uid, deadline)
     },
     intentWritten(name, before, after) {

@@ -104,6 +104,13 @@ export const mutants: Readonly<Record<string, { readonly tampering: Tampering; r
       }),
       breaks: ['I2'],
     },
+    'forgets what the pool told': {
+      tampering: {
+        decide: (node, seen, now) =>
+          decide({ ...node, metadata: { ...node.metadata, annotations: {} } }, seen, now, settings),
+      },
+      breaks: ['I2'],
+    },
     'evicts at once': {
       tampering: concluding(decision => {
         const { act } = decision

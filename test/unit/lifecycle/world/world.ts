@@ -1,11 +1,13 @@
 // A small world that goes by chance: people, an API server, a registry, SFUs, and one or two operators that see all of it
 // late, partly or twice. One seed is one schedule. After the schedule the faults end, everything is deleted, and nothing
 // may be left. `world.test.ts` runs many.
-import { instant } from '../../../../operator/ambient/clock.ts'
+import { instant, later, toTimestamp } from '../../../../operator/ambient/clock.ts'
+import { closedByPool, closingReasons } from '../../../../operator/api/closed-by-pool.ts'
 import type { Pod } from '../../../../operator/api/core.ts'
+import { FINALIZER } from '../../../../operator/api/marks.ts'
 import { API_VERSION } from '../../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../../operator/api/rtcnode.ts'
-import { aClass, T0 } from '../build.ts'
+import { aClass, poolMark, T0 } from '../build.ts'
 import { apiServer, type KindName } from './api-server.ts'
 import { type Chance, chanceFrom, weighted } from './chance.ts'
 import { host } from './host.ts'
@@ -27,6 +29,9 @@ const ordinary = {
   leave: 8,
   createNode: 8,
   deleteNode: 3,
+  poolCloses: 1.5,
+  poolReopens: 0.5,
+  poolDeletes: 3,
   cordon: 1,
   editDeadline: 1,
   deletePod: 1,
@@ -191,6 +196,16 @@ function makeWorld(seed: number, tampering: Tampering) {
     api.update('RTCNode', name, {}, it => ({ ...it, metadata: { ...it.metadata, generation }, spec: change(it.spec) }))
   }
 
+  /** As a pool closes a node and opens it again: with its mark, in one write. */
+  function setClosed(node: RTCNode, cordoned: boolean, annotations: Readonly<Record<string, string>>): void {
+    const generation = (node.metadata.generation ?? 0) + 1
+    api.update('RTCNode', node.metadata.name, {}, it => ({
+      ...it,
+      metadata: { ...it.metadata, generation, annotations },
+      spec: { ...it.spec, cordoned },
+    }))
+  }
+
   function deletePod(graceSeconds?: number): void {
     const pod = api.pod(someName())
     if (pod === undefined) return
@@ -223,7 +238,8 @@ function makeWorld(seed: number, tampering: Tampering) {
       api.create('RTCNode', {
         apiVersion: API_VERSION,
         kind: 'RTCNode',
-        metadata: { name, namespace: 'media' },
+        // A pool's nodes are born with the finalizer.
+        metadata: { name, namespace: 'media', finalizers: chance.hits(0.5) ? [FINALIZER] : [] },
         spec: { className: 'livekit', cordoned: false, ...drain },
         status: { phase: 'Pending' },
       })
@@ -231,6 +247,22 @@ function makeWorld(seed: number, tampering: Tampering) {
     deleteNode() {
       const name = someName()
       if (api.node(name) !== undefined) api.delete('RTCNode', name, {})
+    },
+    poolCloses() {
+      const node = api.node(someName())
+      if (node === undefined || node.metadata.deletionTimestamp !== undefined) return
+      const deadline = toTimestamp(later(now, 10_000 * chance.below(6)))
+      setClosed(node, true, poolMark(chance.oneOf(closingReasons)!, deadline))
+    },
+    poolReopens() {
+      const node = api.node(someName())
+      if (node !== undefined && closedByPool(node) !== undefined) setClosed(node, false, {})
+    },
+    poolDeletes() {
+      const node = api.node(someName())
+      if (node === undefined || closedByPool(node) === undefined) return
+      goals.add('deleted by its pool')
+      api.delete('RTCNode', node.metadata.name, {})
     },
     cordon: () => editSpec(someName(), spec => ({ ...spec, cordoned: !spec.cordoned })),
     editDeadline: () => editSpec(someName(), spec => ({ ...spec, drain: { deadlineSeconds: 10 * chance.below(5) } })),
@@ -281,6 +313,7 @@ function makeWorld(seed: number, tampering: Tampering) {
   const meanwhile = [
     'tick',
     'deleteNode',
+    'poolDeletes',
     'collectGarbage',
     'join',
     'leave',
