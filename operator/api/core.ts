@@ -51,7 +51,10 @@ export interface Pod extends KubeObject {
 
 /** A Kubernetes Node. Called host here and in messages, because “node” is the SFU in this field. */
 export interface Host extends KubeObject {
-  readonly spec: { readonly unschedulable?: boolean }
+  readonly spec: {
+    readonly unschedulable?: boolean
+    readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+  }
   readonly status?: {
     readonly addresses?: readonly { readonly type: string; readonly address: string }[]
     readonly conditions?: readonly PodCondition[]

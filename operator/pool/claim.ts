@@ -1,0 +1,62 @@
+// Which RTCNodes are a pool's own, as a ReplicaSet judges its pods: by controller reference first, by selector where there is
+// none. Pure; the controller reads the caches and carries out what is found here.
+import type { KubeObject, OwnerReference } from '../api/meta.ts'
+import type { RTCNode } from '../api/rtcnode.ts'
+import type { RTCNodePool } from '../api/rtcnodepool.ts'
+
+export interface Claim {
+  /** Nobody's, and the selector finds them. */
+  readonly adopt: readonly RTCNode[]
+  /** Ours, and somebody took off a label that the selector asks for. */
+  readonly release: readonly RTCNode[]
+}
+
+/** `owned`: have the pool for controller. `orphans`: have no controller. */
+export function claimOf(pool: RTCNodePool, owned: readonly RTCNode[], orphans: readonly RTCNode[]): Claim {
+  const isLiving = ({ metadata }: RTCNode): boolean => metadata.deletionTimestamp === undefined
+  return {
+    adopt: orphans.filter(node => isLiving(node) && selects(pool, node)),
+    release: owned.filter(node => isLiving(node) && !selects(pool, node)),
+  }
+}
+
+export const selects = (pool: RTCNodePool, object: { readonly metadata: Pick<KubeObject['metadata'], 'labels'> }) =>
+  hasAll(object.metadata.labels, pool.spec.selector.matchLabels)
+
+const hasAll = (labels: Labels | undefined, wanted: Labels): boolean =>
+  Object.entries(wanted).every(([name, value]) => labels?.[name] === value)
+type Labels = Readonly<Record<string, string>>
+
+/**
+ * Name of an older pool that would take the nodes this one makes, or the other way round. Two that fight over nodes would
+ * make and delete them for ever, so the younger stands back; by name when they are of the same second.
+ */
+export function olderOverlapping(pool: RTCNodePool, ofNamespace: readonly RTCNodePool[]): string | undefined {
+  return ofNamespace
+    .filter(other => other.metadata.uid !== pool.metadata.uid && other.metadata.deletionTimestamp === undefined)
+    .filter(other => overlap(pool, other) && isOlder(other, pool))
+    .map(({ metadata }) => metadata.name)
+    .sort()[0]
+}
+
+export const overlap = (a: RTCNodePool, b: RTCNodePool): boolean =>
+  hasAll(b.spec.template.metadata?.labels, a.spec.selector.matchLabels) ||
+  hasAll(a.spec.template.metadata?.labels, b.spec.selector.matchLabels)
+
+function isOlder(a: RTCNodePool, b: RTCNodePool): boolean {
+  const [bornA, bornB] = [Date.parse(a.metadata.creationTimestamp), Date.parse(b.metadata.creationTimestamp)]
+  return bornA === bornB ? a.metadata.name < b.metadata.name : bornA < bornB
+}
+
+export const controllerOf = ({ metadata }: KubeObject): OwnerReference | undefined =>
+  metadata.ownerReferences?.find(({ controller }) => controller === true)
+
+/** Deleting the pool in the foreground waits for what it owns. */
+export const ownerReferenceTo = ({ apiVersion, kind, metadata: { name, uid } }: RTCNodePool): OwnerReference => ({
+  apiVersion,
+  kind,
+  name,
+  uid,
+  controller: true,
+  blockOwnerDeletion: true,
+})

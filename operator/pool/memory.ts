@@ -1,0 +1,53 @@
+// What the shell must remember about a pool between two plans and no cache tells: that the API server refused a node, and
+// which nodes may or may not have been made. Lost with the process, and that does no harm.
+import { type Clock, later, type Monotonic } from '../ambient/clock.ts'
+import type { ObjectKey } from '../api/meta.ts'
+import type { PoolView } from './view.ts'
+
+export interface PoolMemory {
+  refused(key: ObjectKey, message: string): void
+  accepted(key: ObjectKey): void
+  /** 0 ms: it is time to ask again. */
+  refusal(key: ObjectKey): PoolView['createRefused']
+  /** Nodes whose making nobody confirmed. They must be looked for before more are made. */
+  unsure(key: ObjectKey): Set<ObjectKey>
+  /** How many nodes it had when it was planned last. */
+  size(key: ObjectKey): number
+  sized(key: ObjectKey, members: number): void
+  forget(key: ObjectKey): void
+}
+
+/** A refusal is not cured by asking often: 1 s, 2 s, 4 s … to this. */
+const MAX_RETRY_MS = 60_000
+
+interface Remembered {
+  refusal?: { message: string; waitMs: number; retryAt: Monotonic }
+  unsure: Set<ObjectKey>
+  size: number
+}
+
+export function poolMemory(clock: Clock): PoolMemory {
+  const pools = new Map<ObjectKey, Remembered>()
+  function of(key: ObjectKey): Remembered {
+    const known = pools.get(key) ?? { unsure: new Set(), size: 0 }
+    pools.set(key, known)
+    return known
+  }
+  return {
+    refused(key, message) {
+      const waitMs = Math.min(MAX_RETRY_MS, (of(key).refusal?.waitMs ?? 500) * 2)
+      of(key).refusal = { message, waitMs, retryAt: later(clock.monotonic(), waitMs) }
+    },
+    accepted: key => void delete of(key).refusal,
+    refusal(key) {
+      const known = of(key).refusal
+      return known && { message: known.message, retryInMs: Math.max(0, known.retryAt - clock.monotonic()) }
+    },
+    unsure: key => of(key).unsure,
+    size: key => pools.get(key)?.size ?? 0,
+    sized(key, members) {
+      of(key).size = members
+    },
+    forget: key => void pools.delete(key),
+  }
+}

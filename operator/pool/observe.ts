@@ -1,0 +1,110 @@
+// What a pool is judged by, gathered from the caches. Reads only.
+import type { Instant } from '../ambient/clock.ts'
+import type { Host, Pod } from '../api/core.ts'
+import { type KubeObject, keyOf, type ObjectKey, objectKey } from '../api/meta.ts'
+import { drainSecondsOf } from '../api/promise.ts'
+import type { RTCNode } from '../api/rtcnode.ts'
+import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import { type RTCNodePool, RTCNodePoolKind } from '../api/rtcnodepool.ts'
+import type { Cache } from '../kube/informer.ts'
+import type { Indexes } from '../kube/store.ts'
+import type { FleetView } from '../registry/fleet.ts'
+import { type Claim, claimOf, controllerOf, olderOverlapping, selects } from './claim.ts'
+import { isGoing, zoneOf } from './host.ts'
+import { type Aim, aimOf, type ControllerRevision, type Recorded, recordedIn } from './revision.ts'
+import type { Member, PoolView } from './view.ts'
+
+export interface PoolCaches {
+  readonly poolCache: Cache<RTCNodePool>
+  readonly nodeCache: Cache<RTCNode>
+  readonly revisionCache: Cache<ControllerRevision>
+  readonly classCache: Cache<RTCNodeClass>
+  readonly podCache: Cache<Pod>
+  readonly hostCache: Cache<Host>
+  readonly fleet: FleetView
+}
+
+/** Names of the indexes that the caches of pools, nodes and revisions must have. */
+export const byController = 'controller'
+export const orphansIn = 'orphans'
+export const inNamespace = 'namespace'
+
+export const ownerIndexes: Indexes<KubeObject> = {
+  [byController]: object => [controllerOf(object)?.uid].filter(uid => uid !== undefined),
+  [orphansIn]: object => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ''] : []),
+}
+export const poolIndexes: Indexes<KubeObject> = { [inNamespace]: ({ metadata }) => [metadata.namespace ?? ''] }
+
+/** The pool that a node names as its controller, whether it lives or not. */
+export function poolOf(node: KubeObject): ObjectKey | undefined {
+  const owner = controllerOf(node)
+  return owner?.kind === RTCNodePoolKind.kind ? objectKey(owner.name, node.metadata.namespace) : undefined
+}
+
+/** All about one pool at one moment. */
+export interface Observed {
+  readonly pool: RTCNodePool
+  readonly key: ObjectKey
+  readonly owned: readonly RTCNode[]
+  readonly claim: Claim
+  readonly recorded: readonly Recorded[]
+  readonly orphanedRecords: readonly ControllerRevision[]
+  readonly aim: Aim
+  readonly overlapsWith: string | undefined
+}
+
+export function observe(pool: RTCNodePool, { poolCache, nodeCache, revisionCache, classCache }: PoolCaches): Observed {
+  const { uid, namespace = '' } = pool.metadata
+  const owned = nodeCache.byIndex(byController, uid)
+  const recorded = revisionCache.byIndex(byController, uid).flatMap(record => recordedIn(record) ?? [])
+  return {
+    pool,
+    key: keyOf(pool),
+    owned,
+    claim: claimOf(pool, owned, nodeCache.byIndex(orphansIn, namespace)),
+    recorded,
+    orphanedRecords: revisionCache
+      .byIndex(orphansIn, namespace)
+      .filter(record => record.metadata.deletionTimestamp === undefined && selects(pool, record)),
+    aim: aimOf(pool, recorded, name => classCache.get(name as ObjectKey)),
+    overlapsWith: olderOverlapping(pool, poolCache.byIndex(inNamespace, namespace)),
+  }
+}
+
+export function viewOf(
+  { pool, owned, recorded, aim, overlapsWith }: Observed,
+  caches: PoolCaches,
+  createRefused: PoolView['createRefused'],
+  now: Instant,
+): PoolView {
+  const { classCache, fleet } = caches
+  const classOf = (className: string): RTCNodeClass | undefined => classCache.get(className as ObjectKey)
+  const { state, freeze } = fleet.health()
+  return {
+    pool,
+    members: owned.map(node => memberOf(node, caches)),
+    target: aim.target,
+    revisions: recorded,
+    classRollout: classOf((aim.update?.template ?? pool.spec.template).spec.className)?.spec.rollout ?? 'RollingUpdate',
+    drainSecondsOf: node => drainSecondsOf(node, classOf(node.spec.className)),
+    registry: { inSight: state === 'synced', frozen: freeze !== undefined },
+    overlapsWith,
+    createRefused,
+    now,
+  }
+}
+
+function memberOf(node: RTCNode, { podCache, hostCache, fleet }: PoolCaches): Member {
+  const key = keyOf(node)
+  const named = podCache.get(key)
+  const pod = named !== undefined && controllerOf(named)?.uid === node.metadata.uid ? named : undefined
+  const hostName = pod?.spec.nodeName
+  const host = hostName === undefined ? undefined : hostCache.get(hostName as ObjectKey)
+  return {
+    node,
+    registration: fleet.registration(key),
+    hasPod: pod !== undefined || node.status?.podUID !== undefined,
+    hostGoing: hostName !== undefined && isGoing(host),
+    zone: host && zoneOf(host),
+  }
+}
