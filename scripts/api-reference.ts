@@ -22,11 +22,16 @@ export function apiReference(kinds: readonly Kind[]): string {
 
 function kindSection(kind: Kind): string {
   const { properties, 'x-kubernetes-validations': rules } = schemaOf(kind)
-  const allRules = [...(rules ?? []), ...rulesIn(properties?.['spec'])]
+  const allRules = [...(rules ?? []).map(rule => ({ on: '', rule })), ...rulesIn(properties?.['spec'], 'spec')]
   return [
     `## ${kind.kind}`,
     kind.description,
-    `${kind.namespaced ? 'Namespaced' : 'Cluster-scoped'} · \`kubectl get ${kind.shortName}\` · \`kubectl explain ${kind.singular}.spec\``,
+    [
+      kind.namespaced ? 'Namespaced' : 'Cluster-scoped',
+      code(`kubectl get ${kind.shortName}`),
+      code(`kubectl explain ${kind.singular}.spec`),
+      ...(kind.scale ? [`${code(`kubectl scale ${kind.shortName}/<name> --replicas=<n>`)}, an HPA or KEDA`] : []),
+    ].join(' · '),
     ...fieldsSection('spec', properties?.['spec']),
     ...fieldsSection('status', properties?.['status']),
     ...section('Conditions', table(['Type', 'Says'], Object.entries(kind.conditions).map(coded))),
@@ -35,9 +40,13 @@ function kindSection(kind: Kind): string {
       ? []
       : section(
           'Rules',
-          `Besides types and bounds the API server checks these, and answers with the text on the left.\n\n${table(
-            ['Answer', 'Rule (CEL)'],
-            allRules.map(({ message, rule }) => [message, code(rule)]),
+          `Besides types and bounds the API server checks these, and answers so where they are broken.\n\n${table(
+            ['On', 'Answer', 'Rule (CEL)'],
+            allRules.map(({ on, rule: { message, rule } }) => [
+              on === '' ? 'the object' : code(on),
+              message,
+              code(rule),
+            ]),
           )}`,
         )),
     ...section(
@@ -100,15 +109,21 @@ function fieldsOf(schema: StructuralSchema, prefix = ''): Field[] {
   })
 }
 
-function rulesIn(schema: StructuralSchema | undefined): CelRule[] {
+function rulesIn(schema: StructuralSchema | undefined, path: string): { on: string; rule: CelRule }[] {
   if (!schema) return []
-  const children = [...Object.values(schema.properties ?? {}), schema.items].flatMap(rulesIn)
-  return [...(schema['x-kubernetes-validations'] ?? []), ...children]
+  const own = schema['x-kubernetes-validations'] ?? []
+  const fields = Object.entries(schema.properties ?? {}).flatMap(([name, field]) => rulesIn(field, `${path}.${name}`))
+  return [...own.map(rule => ({ on: path, rule })), ...fields, ...rulesIn(schema.items, `${path}[]`)]
 }
 
 function typeOf(schema: StructuralSchema): string {
   if (schema.enum) return schema.enum.map(code).join(' ')
   if (schema.format === 'date-time') return 'time (RFC 3339)'
+  if (schema['x-kubernetes-int-or-string']) {
+    // How the string looks its rule says, and the rules have a table of their own.
+    const { maxLength: _, ...ofTheNumber } = schema
+    return `integer, ${bounds(ofTheNumber)}, or string`
+  }
   return [baseType(schema), bounds(schema)].filter(Boolean).join(', ')
 }
 
@@ -116,20 +131,23 @@ function baseType(schema: StructuralSchema): string {
   if (schema.items) return `list of ${baseType(schema.items)}s`
   if (schema.additionalProperties) return `map of ${baseType(schema.additionalProperties)}s`
   if (schema['x-kubernetes-preserve-unknown-fields']) return 'any object'
-  return schema['x-kubernetes-int-or-string'] ? 'integer or string' : (schema.type ?? 'any')
+  return schema.type ?? 'any'
 }
 
-function bounds({ minimum, maximum, minLength, maxLength, maxItems, pattern }: StructuralSchema): string {
+function bounds(schema: StructuralSchema): string {
+  const { minimum, maximum, minLength, maxLength, maxItems, minProperties, maxProperties, pattern } = schema
   const range = (from: number | undefined, to: number | undefined): string => {
     if (from === undefined && to === undefined) return ''
     if (to === undefined) return `≥ ${from}`
     return from === undefined ? `≤ ${to}` : `${from} – ${to}`
   }
   const length = range(minLength, maxLength)
+  const entries = range(minProperties, maxProperties)
   return [
     range(minimum, maximum),
     length && `${length} characters`,
     maxItems !== undefined && `≤ ${maxItems} items`,
+    entries && `${entries} entries`,
     pattern && code(pattern),
   ]
     .filter(Boolean)

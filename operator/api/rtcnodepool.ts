@@ -13,13 +13,30 @@ const MAX_POOL_NAME = 57
 /** `3` or `"25%"`. A share of replicas is rounded up to at least one, so that a small pool can roll out too. */
 const countOrPercent = (fallback: number | string, description: string) =>
   z
-    .union([z.int().min(0).max(MAX_REPLICAS), z.string().regex(/^(100|[1-9]?[0-9])%$/)])
+    .union([z.int().min(0).max(MAX_REPLICAS), z.string().max(16)])
     .default(fallback)
     .describe(description)
-    .meta({ 'x-kubernetes-int-or-string': true })
+    .meta({
+      'x-kubernetes-int-or-string': true,
+      'x-kubernetes-validations': [
+        {
+          // A pattern would say the same, and nothing that people can act on.
+          rule: "type(self) != string || self.matches('^(100|[1-9]?[0-9])%$')",
+          message: 'must be a number like 3, or a share of replicas like "25%", at most "100%"',
+        },
+      ],
+    })
 export type CountOrPercent = number | string
 
-const labelMap = z.record(z.string(), z.string().max(63)).meta({ maxProperties: 16 })
+const labelMap = z
+  .record(
+    z.string(),
+    z
+      .string()
+      .max(63)
+      .regex(/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/),
+  )
+  .meta({ maxProperties: 16 })
 
 export const rtcNodeTemplateSchema = z.object({
   metadata: z
@@ -54,11 +71,11 @@ const strategySchema = z.object({
     .object({
       maxSurge: countOrPercent(
         '25%',
-        'How many nodes more than replicas a roll-out may have open or starting, as a number or a share of replicas, rounded up to at least one. Nodes that empty come on top.',
+        'How many nodes more than replicas a roll-out may have open or starting, as a number or a share of replicas ("25%"), rounded up to at least one. Nodes that empty come on top.',
       ),
       maxUnavailable: countOrPercent(
         0,
-        'How many nodes fewer than replicas a roll-out may leave open. 0: a replacement takes rooms before an old node stops.',
+        'How many nodes fewer than replicas a roll-out may leave open, as a number or a share of replicas. 0: a replacement takes rooms before an old node stops.',
       ),
     })
     .prefault({})

@@ -102,7 +102,7 @@ const remedies: Readonly<Record<string, string>> = {
 }
 
 function walk(node: Node, field: string): StructuralSchema {
-  if (node[INT_OR_STRING] === true) return intOrString(node)
+  if (node[INT_OR_STRING] === true) return intOrString(node, field)
   for (const keyword of Object.keys(node)) {
     if (!known.has(keyword) && !keyword.startsWith('x-kubernetes-'))
       throw new NotStructuralError(field, remedies[keyword] ?? `uses ${keyword}, which a CRD cannot say`)
@@ -121,18 +121,14 @@ function walk(node: Node, field: string): StructuralSchema {
 
 const INT_OR_STRING = 'x-kubernetes-int-or-string'
 
-/** The one union that a CRD knows. Bounds apply to the number, the pattern to the string. */
-function intOrString({ anyOf, description, default: fallback }: Node): StructuralSchema {
-  const forms = (anyOf as readonly Node[]).map(form => {
-    const { type: _, ...bounds } = form
-    return bounds
-  })
-  return {
-    ...(description !== undefined && { description }),
-    ...Object.assign({}, ...forms),
-    ...(fallback !== undefined && { default: fallback }),
-    [INT_OR_STRING]: true,
-  } as StructuralSchema
+/** The one union that a CRD knows. Bounds apply to the number or to the string, whichever they are for. */
+function intOrString({ anyOf, description, ...same }: Node, field: string): StructuralSchema {
+  const [number, text, ...more] = anyOf as readonly Node[]
+  if (number?.['type'] !== 'integer' || text?.['type'] !== 'string' || more.length > 0)
+    throw new NotStructuralError(field, 'is called int-or-string; make it a union of an integer and a string')
+  const { type: _, ...ofNumber } = chosenBounds(number)
+  const { type: __, ...ofText } = string(text, field)
+  return { ...(description !== undefined && { description }), ...ofNumber, ...ofText, ...same } as StructuralSchema
 }
 
 function fields(properties: Record<string, Node>, field: string): Pick<StructuralSchema, 'properties'> {
@@ -161,15 +157,20 @@ function others(additional: unknown, field: string): Partial<StructuralSchema> {
 const INT32_MIN = -(2 ** 31)
 const INT32_MAX = 2 ** 31 - 1
 
-/** zod bounds every integer by what a double holds exactly; that is its business, not a bound of the field. */
-function integer({ minimum, maximum, ...same }: Node): Node {
+function integer(node: Node): Node {
+  const { minimum, maximum } = node
   return {
     format: Number(minimum) >= INT32_MIN && Number(maximum) <= INT32_MAX ? 'int32' : 'int64',
-    ...(minimum !== Number.MIN_SAFE_INTEGER && { minimum }),
-    ...(maximum !== Number.MAX_SAFE_INTEGER && { maximum }),
-    ...same,
+    ...chosenBounds(node),
   }
 }
+
+/** zod bounds every integer by what a double holds exactly; that is its business, not a bound of the field. */
+const chosenBounds = ({ minimum, maximum, ...same }: Node): Node => ({
+  ...(minimum !== Number.MIN_SAFE_INTEGER && { minimum }),
+  ...(maximum !== Number.MAX_SAFE_INTEGER && { maximum }),
+  ...same,
+})
 
 function string({ pattern, ...same }: Node, field: string): Node {
   const { format } = same

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { crdOf } from '../../../operator/api/crd.ts'
+import { crdOf, schemaOf } from '../../../operator/api/crd.ts'
 import { kinds } from '../../../operator/api/kinds.ts'
 import { NotStructuralError, type StructuralSchema, structural } from '../../../operator/api/structural.ts'
 
@@ -10,6 +10,21 @@ const field = (schema: z.ZodType) => z.object({ a: schema.describe('A field.') }
 
 const refused: Record<string, { schema: z.ZodType; at: string; because: RegExp }> = {
   'a union': { schema: field(z.union([z.string(), z.int()])), at: 'spec.a', because: /union.*optional fields/ },
+  'a union of other types that is called int-or-string': {
+    schema: field(z.union([z.boolean(), z.string()]).meta({ 'x-kubernetes-int-or-string': true })),
+    at: 'spec.a',
+    because: /union of an integer and a string/,
+  },
+  'a union of three that is called int-or-string': {
+    schema: field(z.union([z.int(), z.string(), z.boolean()]).meta({ 'x-kubernetes-int-or-string': true })),
+    at: 'spec.a',
+    because: /union of an integer and a string/,
+  },
+  'a format of zod only, in an int-or-string': {
+    schema: field(z.union([z.int(), z.email()]).meta({ 'x-kubernetes-int-or-string': true })),
+    at: 'spec.a',
+    because: /format email/,
+  },
   'a discriminated union': {
     schema: field(z.discriminatedUnion('k', [z.object({ k: z.literal('x') }), z.object({ k: z.literal('y') })])),
     at: 'spec.a',
@@ -94,6 +109,56 @@ test('a loose object keeps what it does not know, a record names the type of wha
   const { a, map } = structural(schema.describe('S.'), 'spec').properties ?? {}
   assert.deepEqual(a, { description: 'A field.', type: 'object', 'x-kubernetes-preserve-unknown-fields': true })
   assert.deepEqual(map?.additionalProperties, { type: 'integer', format: 'int64', minimum: 0 })
+})
+
+test('a number or a string has no type, the bounds of both, its default and its rules', () => {
+  const rules = [{ rule: 'true', message: 'M.' }]
+  const bounded = z
+    .union([z.int().min(0).max(9), z.string().max(4).regex(/%$/)])
+    .default('25%')
+    .meta({ 'x-kubernetes-int-or-string': true, 'x-kubernetes-validations': rules })
+  const free = z.union([z.int(), z.string()]).meta({ 'x-kubernetes-int-or-string': true })
+  const schema = field(bounded)
+    .extend({ b: free.describe('B.') })
+    .describe('S.')
+  assert.deepEqual(structural(schema, 'spec').properties, {
+    a: {
+      description: 'A field.',
+      minimum: 0,
+      maximum: 9,
+      maxLength: 4,
+      pattern: '%$',
+      default: '25%',
+      'x-kubernetes-int-or-string': true,
+      'x-kubernetes-validations': rules,
+    },
+    b: { description: 'B.', 'x-kubernetes-int-or-string': true },
+  })
+})
+
+test('a record may bound how many entries it has', () => {
+  const labels = z.record(z.string(), z.string().max(63)).meta({ minProperties: 1, maxProperties: 16 })
+  const { a } = structural(field(labels), 'spec').properties ?? {}
+  assert.deepEqual([a?.minProperties, a?.maxProperties], [1, 16])
+  assert.deepEqual(a?.additionalProperties, { type: 'string', maxLength: 63 })
+})
+
+test('a kind with replicas has the scale subresource, of fields that are there; the others have none', () => {
+  const scaled = kinds.filter(({ scale }) => scale !== undefined)
+  assert.deepEqual(
+    scaled.map(({ kind }) => kind),
+    ['RTCNodePool'],
+  )
+  for (const kind of kinds) {
+    const [version] = crdOf(kind).spec.versions
+    const { scale } = version?.subresources ?? assert.fail()
+    const types = Object.fromEntries(fieldsOf(schemaOf(kind)).map(({ path, schema }) => [path, schema.type]))
+    const paths = [scale?.specReplicasPath, scale?.statusReplicasPath, scale?.labelSelectorPath]
+    assert.deepEqual(
+      paths.map(path => path && types[path]),
+      kind.scale === undefined ? [undefined, undefined, undefined] : ['integer', 'integer', 'string'],
+    )
+  }
 })
 
 for (const kind of kinds) {
