@@ -1,6 +1,7 @@
 // What happens to one node while people are on it: deleted pods, crashes, silence, things stripped and taken away. Nobody is
 // cut before the deadline, and in the end nothing is left.
 import assert from 'node:assert/strict'
+import { instant, toTimestamp } from '../../../operator/ambient/clock.ts'
 import { until } from '../../cluster/until.ts'
 import { simClass } from '../harness/class.ts'
 import type { Scene } from '../harness/scene.ts'
@@ -79,6 +80,39 @@ suiteInWorld('faults around one node', { sideBySide: 10, crowd: 12 }, promise =>
       ['moved', 'moved'],
     )
   })
+
+  promise(
+    'a node that its pool closed keeps its people for as long as the pool told',
+    async (scene, { apply, fleet }) => {
+      const { namespace } = scene
+      const node = 'n'
+      const metadata = { name: node, namespace, labels: { 'rtcnode.io/pool': 'eu' }, finalizers: ['rtcnode.io/drain'] }
+      await apply({ apiVersion: 'rtcnode.io/v1alpha1', kind: 'RTCNode', metadata, spec: { className: 'sim' } })
+      const { status } = await scene.expectReason(node, 'Serving')
+      const { labels, annotations } = (await scene.pod(node)).metadata
+      assert.equal(labels?.['rtcnode.io/pool'], 'eu')
+      assert.equal(annotations?.['rtcnode.io/class-hash'], status?.classHash)
+      assert.match(status?.classHash ?? '', /^[a-z0-9]{8}$/)
+
+      await scene.sfu(node).join('alice', 'bob')
+      await scene.expectHeartbeat(node, 'two people', ({ sessions }) => sessions === 2)
+      const deadline = toTimestamp(instant(Date.now() + 10_000))
+      const mark = { 'rtcnode.io/closed-by-pool': 'ScaleIn', 'rtcnode.io/drain-deadline': deadline }
+      const closing = JSON.stringify({ metadata: { annotations: mark }, spec: { cordoned: true } })
+      await scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', closing)
+      await scene.expectReason(node, 'Cordoned', { message: new RegExp(`closed it \\(ScaleIn\\).*until ${deadline}`) })
+      await scene.expectHeartbeat(node, 'closed', ({ state }) => state === 'closed')
+
+      await scene.deleteNode(node)
+      await scene.expectGone(node)
+      const { drain } = scene.lastStatus(node) ?? {}
+      assert.deepEqual([drain?.reason, drain?.deadline, drain?.skipped], ['ScaleIn', deadline, undefined])
+      for (const { ending } of fleet.ledger.sessions.filter(session => session.node === scene.key(node))) {
+        assert.equal(ending?.how, 'moved')
+        assert.ok(ending.at.getTime() >= Date.parse(deadline))
+      }
+    },
+  )
 
   promise('a pod deleted by hand drains: people finish, then pod and node go', async scene => {
     const node = await scene.busyNode()
