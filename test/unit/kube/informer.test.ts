@@ -4,14 +4,9 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type KubeObject, objectKey } from '../../../operator/api/meta.ts'
 import { type Informer, informer } from '../../../operator/kube/informer.ts'
-import { kubeMetrics } from '../../../operator/kube/metrics.ts'
 import { type ResourceType, resourceClient } from '../../../operator/kube/resource.ts'
-import { kubeTransport } from '../../../operator/kube/transport.ts'
-import { silentLogger } from '../../../operator/telemetry/log.ts'
-import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { until } from '../../cluster/until.ts'
 import { hastyClock } from '../hasty-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 import {
   type Answer,
   json,
@@ -19,10 +14,10 @@ import {
   openWatch,
   reset,
   type ScriptedServer,
-  scriptedServer,
   status,
   watchThat,
 } from './scripted-server.ts'
+import { scriptedTransport } from './scripted-transport.ts'
 
 interface Thing extends KubeObject {
   readonly spec: { readonly color: string }
@@ -57,14 +52,8 @@ interface World {
 }
 
 async function world(context: TestContext): Promise<World> {
-  const server = await scriptedServer()
-  const ambient = {
-    clock: hastyClock(50),
-    random: seededRandom(),
-    log: silentLogger,
-    metrics: kubeMetrics(metricRegistry()),
-  }
-  const transport = await kubeTransport({ ...ambient, kubeconfigPath: server.kubeconfigPath, userAgent: 'test/1' })
+  const scripted = await scriptedTransport(hastyClock(50))
+  const { server, transport, ambient } = scripted
   const indexes = { byColor: (it: Thing) => [it.spec.color] }
   const cache = informer(resourceClient(transport, thingType), { ...ambient, indexes })
   const told: string[] = []
@@ -76,8 +65,7 @@ async function world(context: TestContext): Promise<World> {
   context.after(async () => {
     stop.abort()
     await running
-    await transport.close()
-    await server[Symbol.asyncDispose]()
+    await scripted[Symbol.asyncDispose]()
   })
   const content = (): string[] => [...cache.list()].map(it => `${it.metadata.name}@${it.metadata.resourceVersion}`)
   return {

@@ -4,38 +4,13 @@ import { utimesSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { systemClock } from '../../../operator/ambient/clock.ts'
 import { ApiError, TransportError } from '../../../operator/kube/errors.ts'
-import { kubeMetrics } from '../../../operator/kube/metrics.ts'
-import { type KubeTransport, kubeTransport } from '../../../operator/kube/transport.ts'
-import { silentLogger } from '../../../operator/telemetry/log.ts'
-import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
-import { seededRandom } from '../seeded-random.ts'
-import {
-  type Answer,
-  json,
-  neverAnswer,
-  openWatch,
-  reset,
-  type ScriptedServer,
-  scriptedServer,
-  status,
-  watchThat,
-} from './scripted-server.ts'
+import { type Answer, json, neverAnswer, openWatch, reset, status, watchThat } from './scripted-server.ts'
+import { type ScriptedTransport, scriptedTransport } from './scripted-transport.ts'
 
-async function setUp(context: TestContext): Promise<{ server: ScriptedServer; transport: KubeTransport }> {
-  const server = await scriptedServer()
-  const transport = await kubeTransport({
-    kubeconfigPath: server.kubeconfigPath,
-    clock: systemClock,
-    random: seededRandom(),
-    log: silentLogger,
-    metrics: kubeMetrics(metricRegistry()),
-    userAgent: 'test/1',
-  })
-  context.after(async () => {
-    await transport.close()
-    await server[Symbol.asyncDispose]()
-  })
-  return { server, transport }
+async function setUp(context: TestContext): Promise<ScriptedTransport> {
+  const scripted = await scriptedTransport(systemClock)
+  context.after(() => scripted[Symbol.asyncDispose]())
+  return scripted
 }
 
 const isTransportError = (code: string) => (error: unknown) => error instanceof TransportError && error.code === code
