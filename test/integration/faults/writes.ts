@@ -52,18 +52,21 @@ export function writeToApiServer(method: string, url: string, body: string): Wri
 
 interface Sent {
   metadata?: { finalizers?: string[] }
+  spec?: { cordoned?: boolean }
   status?: { phase?: string; conditions?: { type: string; reason: string }[]; drain?: { skipped?: string[] } }
 }
 
 function nameOf(method: string, plural: string, subresource: string | undefined, body: string): string {
   // Written late and one after the other for all nodes: which of them it is, is chance.
   if (plural === 'events') return 'event'
-  const { metadata, status } = JSON.parse(body === '' ? '{}' : body) as Sent
+  const { metadata, spec, status } = JSON.parse(body === '' ? '{}' : body) as Sent
   if (subresource === 'status') {
-    const ready = status?.conditions?.find(({ type }) => type === 'Ready' || type === 'Accepted')
+    const ready = status?.conditions?.find(({ type }) => ['Ready', 'Accepted', 'Progressing'].includes(type))
     return ['status', status?.phase, ready?.reason, ...(status?.drain?.skipped ?? [])].filter(Boolean).join(' ')
   }
-  if (metadata?.finalizers) return metadata.finalizers.includes(FINALIZER) ? 'take finalizer' : 'release finalizer'
+  if (method === 'PATCH' && spec?.cordoned !== undefined) return spec.cordoned ? 'close node' : 'reopen node'
+  if (method === 'PATCH' && metadata?.finalizers)
+    return metadata.finalizers.includes(FINALIZER) ? 'take finalizer' : 'release finalizer'
   const verb = { POST: 'create', DELETE: 'delete' }[method] ?? 'patch'
   return `${verb} ${plural.replace(/s$/, '')}`
 }

@@ -1,7 +1,21 @@
 // One line for each thing in a timeline (history.ts): what a person needs to see of it, and nothing that changes by itself.
 import type { Pod } from '../../../operator/api/core.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
 import type { RegistryEntry } from '../../../operator/registry/watch.ts'
+
+export function describePool({ metadata, spec, status }: RTCNodePool): string {
+  const conditions = status?.conditions ?? []
+  return words(
+    `v${metadata.resourceVersion}`,
+    `replicas=${status?.replicas ?? 0}/${spec.replicas}`,
+    status && `open=${status.openReplicas} ready=${status.readyReplicas} draining=${status.drainingReplicas}`,
+    status && `updated=${status.updatedReplicas} ${status.currentRevision ?? '-'}→${status.updateRevision ?? '-'}`,
+    ...conditions.map(it => `${it.type}=${it.status} ${it.reason}`),
+    conditions.find(({ type }) => type === 'Progressing')?.message,
+    metadata.deletionTimestamp !== undefined && `deleted=${metadata.deletionTimestamp}`,
+  )
+}
 
 export function describeNode({ metadata, spec, status }: RTCNode): string {
   const ready = status?.conditions?.find(({ type }) => type === 'Ready')
@@ -13,7 +27,8 @@ export function describeNode({ metadata, spec, status }: RTCNode): string {
     status?.load && `load.sessions=${status.load.sessions}`,
     drain && `deadline=${drain.deadline} remaining=${drain.sessionsRemaining ?? '?'}`,
     drain?.skipped && `skipped=${drain.skipped.join()}`,
-    spec.cordoned && 'cordoned',
+    spec.cordoned && `cordoned ${metadata.annotations?.['rtcnode.io/closed-by-pool'] ?? ''}`,
+    metadata.labels?.['rtcnode.io/revision'],
     metadata.deletionTimestamp !== undefined && `deleted=${metadata.deletionTimestamp}`,
     `finalizers=[${metadata.finalizers?.join() ?? ''}]`,
   )

@@ -1,5 +1,5 @@
 // All that happened in a cluster, from a bystander's own watches of the API server and the registry: every version of every
-// RTCNode and pod, events, keys and intents. Tests wait on it and no state is too short to be seen; failed ones print it.
+// pool, RTCNode and pod, events, keys and intents. Tests wait on it and no state is too short to be seen; failed ones print it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../../operator/ambient/clock.ts'
 import { systemRandom } from '../../../operator/ambient/random.ts'
@@ -7,13 +7,14 @@ import type { Pod } from '../../../operator/api/core.ts'
 import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import type { KubeObject } from '../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
 import { connectRegistry } from '../../../operator/registry/connection.ts'
 import { parseRegistration } from '../../../operator/registry/parse.ts'
 import { type RegistryEntry, watchRegistry } from '../../../operator/registry/watch.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { NotInTime } from '../../cluster/until.ts'
-import { describeEvent, describeKey, describeNode, describePod } from './describe.ts'
+import { describeEvent, describeKey, describeNode, describePod, describePool } from './describe.ts'
 
 /** `<namespace>/<name>` of a node, and so of its pod, key and intent. */
 export type Where = string
@@ -26,6 +27,8 @@ export interface Version<T> {
 }
 
 export interface History extends AsyncDisposable {
+  /** By the name of the pool. */
+  pools(where: Where): readonly Version<RTCNodePool>[]
   nodes(where: Where): readonly Version<RTCNode>[]
   pods(where: Where): readonly Version<Pod>[]
   /** In the registry now; undefined when there is none that can be read. */
@@ -44,6 +47,7 @@ interface Line {
   readonly text: string
 }
 
+const poolsPath = '/apis/rtcnode.io/v1alpha1/rtcnodepools'
 const nodesPath = '/apis/rtcnode.io/v1alpha1/rtcnodes'
 const podsPath = '/api/v1/pods'
 const eventsPath = '/apis/events.k8s.io/v1/events'
@@ -59,6 +63,7 @@ interface KubeEvent extends KubeObject {
 export function recordHistory(cluster: Cluster): History {
   const ending = new AbortController()
   const lines: Line[] = []
+  const pools = new Map<Where, Version<RTCNodePool>[]>()
   const nodes = new Map<Where, Version<RTCNode>[]>()
   const pods = new Map<Where, Version<Pod>[]>()
   const heartbeats = new Map<Where, Heartbeat | undefined>()
@@ -77,6 +82,11 @@ export function recordHistory(cluster: Cluster): History {
 
   const follow = (path: string, seen: Seen) => followObjects(cluster, path, seen, ending.signal)
   const following = [
+    follow(poolsPath, (of, object, gone) => {
+      const pool = object as RTCNodePool
+      keep(pools, of, gone ? undefined : pool)
+      tell(of, `pool ${gone ? 'is gone' : describePool(pool)}`)
+    }),
     follow(nodesPath, (of, object, gone) => {
       const node = object as RTCNode
       keep(nodes, of, gone ? undefined : node)
@@ -103,6 +113,7 @@ export function recordHistory(cluster: Cluster): History {
   ]
 
   return {
+    pools: where => pools.get(where) ?? [],
     nodes: where => nodes.get(where) ?? [],
     pods: where => pods.get(where) ?? [],
     heartbeat: where => heartbeats.get(where),

@@ -207,14 +207,25 @@ async function leaveNothing(
 ): Promise<void> {
   const { cluster, etcd, fleet, history } = world
   for (const where of history.seenIn(namespace)) if (fleet.node(where).isRunning) fleet.node(where).leaveAll()
-  await cluster.api.call('DELETE', `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`).catch(unlessGone)
+  // Pools first, else they would make their nodes anew.
+  for (const kind of ['rtcnodepools', 'rtcnodes']) {
+    await cluster.api.call('DELETE', `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/${kind}`).catch(unlessGone)
+  }
   const left = async (): Promise<string[]> => {
-    const [nodes, pods, keys] = await Promise.all([
+    const [pools, records, nodes, pods, keys] = await Promise.all([
+      list(world, `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodepools`),
+      list(world, `/apis/apps/v1/namespaces/${namespace}/controllerrevisions`),
       list(world, `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/rtcnodes`),
       list(world, `/api/v1/namespaces/${namespace}/pods`),
       Promise.all(['nodes', 'intents'].map(kind => etcd.getAll().prefix(`/sfu/${kind}/${namespace}/`).keys())),
     ])
-    return [...nodes.map(name => `node ${name}`), ...pods.map(name => `pod ${name}`), ...keys.flat()]
+    return [
+      ...pools.map(name => `pool ${name}`),
+      ...records.map(name => `revision ${name}`),
+      ...nodes.map(name => `node ${name}`),
+      ...pods.map(name => `pod ${name}`),
+      ...keys.flat(),
+    ]
   }
   await until('everything to be gone', async () => (await left()).length === 0, {
     withinMs,
