@@ -46,16 +46,24 @@ function running(at: Situation): Decision {
     { ...health, ...(act === undefined ? {} : { act }), lookAgainMs: health.lookAgainMs ?? LOAD_LOOK_MS },
     status,
   )
-  if (!isTooSoonToMiss(at, health)) return decision
-  return { ...decision, status: at.node.status ?? status, lookAgainMs: MISSED_AFTER_MS }
+  const standsForMs = recordStandsForMs(at, health)
+  if (standsForMs <= 0) return decision
+  const lookAgainMs = Math.min(standsForMs, decision.lookAgainMs ?? Number.POSITIVE_INFINITY)
+  return { ...decision, status: at.node.status ?? status, lookAgainMs }
 }
 
 /** Three heartbeats. */
 const MISSED_AFTER_MS = 9_000
+/** A registry that cannot be read for so long is worth telling. */
+const FIRST_SIGHT_MS = 30_000
 
 /** An operator that has just started has seen no beat of anybody: what is on record stands until one is surely missed. */
-const isTooSoonToMiss = ({ seen: { registration } }: Situation, { because }: Health): boolean =>
-  because === 'TelemetryLost' && registration.state === 'stale' && registration.forMs < MISSED_AFTER_MS
+function recordStandsForMs({ seen: { registration } }: Situation, { because }: Health): number {
+  if (registration.state === 'unknown' && registration.because === 'not-synced') {
+    return FIRST_SIGHT_MS - registration.forMs
+  }
+  return because === 'TelemetryLost' && registration.state === 'stale' ? MISSED_AFTER_MS - registration.forMs : 0
+}
 
 function actOf(at: Situation, health: Health): Waiting['act'] {
   if (health.giveUp !== undefined) return { do: 'delete-node', because: health.giveUp }

@@ -158,8 +158,8 @@ const gaveUp = {
   leave: { step: 'deregister', message: 'the registry key is still there' },
 } as const
 
-function leftBehind({ seen }: Situation): boolean {
-  return 'forMs' in seen.registration && seen.registration.forMs >= 30_000
+function leftBehind({ seen: { registration } }: Situation): boolean {
+  return registration.state !== 'unknown' && 'forMs' in registration && registration.forMs >= 30_000
 }
 
 function outOfPatience(at: Situation, because: NodeReason, what: string, step: string): 'done' | Waiting {

@@ -128,7 +128,7 @@ export function judge(
   record: NodeRecord | undefined,
   { sight, intentRevision, staleAfterMs, now }: Judging,
 ): Registration {
-  if (sight.state === 'none') return { state: 'unknown', because: sight.because }
+  if (sight.state === 'none') return { state: 'unknown', because: sight.because, forMs: now - sight.since }
   const countedFrom = (at: Monotonic | undefined): number => now - Math.max(at ?? sight.since, sight.since)
   if (!record?.present) return { state: 'absent', forMs: countedFrom(record?.since) }
   const { rejected, value, leaseId, beatAt, emptyRun } = record

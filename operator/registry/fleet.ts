@@ -14,7 +14,7 @@ import { materialOf } from './material.ts'
 import type { RegistryMetrics } from './metrics.ts'
 import { rejectionCauses } from './parse.ts'
 import type { KnownIntent, Registration } from './registration.ts'
-import { heardAgain, type Sight, sightAt } from './sight.ts'
+import { heardAgain, noSightYet, type Sight, sightAt } from './sight.ts'
 import { type RegistryChange, type RegistryEntry, type ResyncCause, resyncCauses, watchRegistry } from './watch.ts'
 
 export interface FleetView {
@@ -73,7 +73,7 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
   )
   const changes = announcements(key => materialOf(registration(key), intent(key)), log)
   const healthListeners = listeners<[]>('health of the fleet view', log)
-  let sight: Sight = { state: 'none', because: 'not-synced' }
+  let sight: Sight = noSightYet(clock.monotonic())
   let freeze = frozenAtStart(clock.monotonic())
   let toldHealth = 'unsynced frozen'
 

@@ -30,8 +30,8 @@ export type Registration =
   | { readonly state: 'absent'; readonly forMs: number }
   /** The value cannot be trusted; `because` names the field, in at most 200 characters. */
   | { readonly state: 'rejected'; readonly because: string; readonly forMs: number }
-  /** We do not see the registry: nothing may be concluded. */
-  | { readonly state: 'unknown'; readonly because: 'not-synced' | 'disconnected' }
+  /** We do not see the registry, for so long already: nothing may be concluded. */
+  | { readonly state: 'unknown'; readonly because: 'not-synced' | 'disconnected'; readonly forMs: number }
 
 /** The intent of one node as it stands in the registry. */
 export type KnownIntent =

@@ -229,7 +229,7 @@ export const rejected = (forSeconds: number): Registration => ({
   because: 'sessions: must be a number',
   forMs: forSeconds * 1_000,
 })
-export const unknown: Registration = { state: 'unknown', because: 'disconnected' }
+export const unknown: Registration = { state: 'unknown', because: 'disconnected', forMs: 60_000 }
 
 export const told = (intent: Partial<Intent>, revision = 7): KnownIntent => ({
   state: 'known',

@@ -107,11 +107,30 @@ test('an operator that has just started misses nobody yet, and does all the rest
   const node = after(aRunningNode(), decideAt(NOW, aRunningNode(), seenServing()))
   const early = decideAt(NOW, node, seen({ pod: aPod(), registration: stale(1) }))
   assert.ok(sameStatus(node.status, early.status))
-  assert.equal(early.lookAgainMs, 9_000)
+  assert.equal(early.lookAgainMs, 8_000)
   const cordoned = { ...node, spec: { ...node.spec, cordoned: true } }
   assert.equal(decideAt(NOW, cordoned, seen({ pod: aPod(), registration: stale(1) })).act?.do, 'write-intent')
   const missed = decideAt(NOW, node, seen({ pod: aPod(), registration: stale(9) }))
   assert.equal(readyOf(missed)?.reason, 'TelemetryLost')
+})
+
+test('an operator that has not seen the registry yet keeps what is on record for half a minute, then tells', () => {
+  const unseen = (forSeconds: number): Registration => ({
+    state: 'unknown',
+    because: 'not-synced',
+    forMs: forSeconds * 1_000,
+  })
+  const node = after(aRunningNode(), decideAt(NOW, aRunningNode(), seenServing()))
+  for (const pod of Object.values(pods)) {
+    const early = decideAt(NOW, node, seen({ pod, registration: unseen(10), intent: { state: 'unknown' } }))
+    assert.ok(sameStatus(node.status, early.status))
+    assert.equal(early.act, undefined)
+    assert.ok((early.lookAgainMs ?? Infinity) <= 20_000)
+  }
+  const late = decideAt(NOW, node, seen({ pod: aPod(), registration: unseen(30) }))
+  assert.deepEqual([readyOf(late)?.reason, readyOf(late)?.status], ['TelemetryLost', 'Unknown'])
+  const outage = decideAt(NOW, node, seen({ pod: aPod(), registration: unknown }))
+  assert.equal(readyOf(outage)?.reason, 'TelemetryLost', 'a registry that was seen and is lost is told at once')
 })
 
 test('both witnesses must have been unwell for the whole time; the node is looked at again when it is over', () => {

@@ -139,7 +139,7 @@ const registration: fc.Arbitrary<Registration> = fc.oneof(
   fc.record({ state: fc.constant('stale'), podUID, forMs }),
   fc.record({ state: fc.constant('absent'), forMs }),
   fc.record({ state: fc.constant('rejected'), because: fc.constant('sessions'), forMs }),
-  fc.record({ state: fc.constant('unknown'), because: fc.constantFrom('not-synced', 'disconnected') }),
+  fc.record({ state: fc.constant('unknown'), because: fc.constantFrom('not-synced', 'disconnected'), forMs }),
 )
 
 const drain = fc.record({

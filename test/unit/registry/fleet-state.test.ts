@@ -6,11 +6,15 @@ import { type Monotonic, monotonic } from '../../../operator/ambient/clock.ts'
 import { afterEvent, judge, type NodeEvent, type NodeRecord } from '../../../operator/registry/fleet-state.ts'
 import { parseRegistration } from '../../../operator/registry/parse.ts'
 import type { Registration } from '../../../operator/registry/registration.ts'
-import { heardAgain, SILENT_MS, type Sight, sightAt } from '../../../operator/registry/sight.ts'
+import { heardAgain, noSightYet, SILENT_MS, type Sight, sightAt } from '../../../operator/registry/sight.ts'
 
 const staleAfterMs = 9_000
 const beat = { podUID: 'pod-1', bootId: 'boot-1', seq: 1, state: 'serving', sessions: 0 }
 const empty = { state: 'draining', sessions: 0, ackIntent: 50 }
+
+test('before the first look everything is unknown, for as long as that takes', () => {
+  assert.deepEqual(story().at(4_000), { state: 'unknown', because: 'not-synced', forMs: 4_000 })
+})
 
 test('a key found at the start is no proof of life until it moves', () => {
   const node = story().clear(0).found(0, beat)
@@ -94,7 +98,8 @@ test('absent counts from when the key went, or from when we began to see', () =>
 
 test('out of sight everything is unknown, and what was seen before is void afterwards', () => {
   const node = story().clear(0).put(1_000, beat)
-  assert.deepEqual(node.unheard(SILENT_MS + 1_001).at(SILENT_MS + 1_001), { state: 'unknown', because: 'disconnected' })
+  const lost = node.unheard(SILENT_MS + 1_001).at(SILENT_MS + 1_001)
+  assert.deepEqual(lost, { state: 'unknown', because: 'disconnected', forMs: SILENT_MS + 1 })
   node.clear(8_000).found(8_000, beat)
   assert.deepEqual(node.at(8_500), { state: 'stale', podUID: 'pod-1', forMs: 500 }, 'though the last beat is 7.5 s old')
   assert.equal(node.put(9_000, { ...beat, seq: 2 }).at(9_000).state, 'fresh')
@@ -312,7 +317,7 @@ const closingStep = fc.record({
 
 /** One node, told as a story: each verb says when and what. */
 function story() {
-  let sight: Sight = { state: 'none', because: 'not-synced' }
+  let sight: Sight = noSightYet(monotonic(0))
   let record: NodeRecord | undefined
   let revision = 0
   const parse = (value: unknown) => parseRegistration(Buffer.from(JSON.stringify(value)))

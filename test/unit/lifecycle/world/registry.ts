@@ -10,7 +10,7 @@ import type { FleetView } from '../../../../operator/registry/fleet.ts'
 import { afterEvent, judge, type NodeRecord } from '../../../../operator/registry/fleet-state.ts'
 import type { IntentWriter } from '../../../../operator/registry/intents.ts'
 import type { KnownIntent } from '../../../../operator/registry/registration.ts'
-import { heardAgain, type Sight, sightAt } from '../../../../operator/registry/sight.ts'
+import { heardAgain, noSightYet, type Sight, sightAt } from '../../../../operator/registry/sight.ts'
 
 const TTL_MS = 10_000
 
@@ -106,8 +106,8 @@ export function registryView(etcd: Registry, now: () => Instant): RegistryView {
   const records = new Map<string, NodeRecord>()
   const intents = new Map<string, KnownIntent>()
   let next = 0
-  let sight: Sight = { state: 'none', because: 'not-synced' }
   const clock = (): Monotonic => monotonic(now())
+  let sight: Sight = noSightYet(clock())
   const lease = '1'
 
   function readAll(): void {
