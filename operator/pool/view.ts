@@ -1,6 +1,7 @@
 // What the planner of a pool is handed, and what it answers. The controller gathers a `PoolView` from its caches, `plan.ts`
 // judges it, `carry-out.ts` does what the `Plan` says.
 import type { Instant } from '../ambient/clock.ts'
+import type { ClosingReason } from '../api/closed-by-pool.ts'
 import type { Uid } from '../api/meta.ts'
 import type { PoolReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
@@ -60,10 +61,8 @@ export interface Picked {
   readonly because: string
 }
 
-export type CloseReason = 'ScaleIn' | 'RollOut'
-
 /** `deadline`: RFC 3339, until when people may stay. */
-export type Closed = Picked & { readonly reason: CloseReason; readonly deadline: string }
+export type Closed = Picked & { readonly reason: ClosingReason; readonly deadline: string }
 
 export type Batch =
   | { readonly do: 'create'; readonly count: number; readonly from: 'update' | 'current' }

@@ -1,0 +1,52 @@
+// Everything that is judgement about a pool. No I/O, no clock, no chance: what is known goes in, the next step comes out. The
+// controller carries it out, and asks again when the caches show it.
+import { censusOf } from './census.ts'
+import { failedStartsOf } from './failed-starts.ts'
+import { statusOf } from './pool-status.ts'
+import { progressOf } from './progress.ts'
+import { halted, rolloutOf } from './rollout.ts'
+import { closeExcess, deleteEmptied, replaceOld } from './scale-in.ts'
+import { createForRollout, createMissing, reopenForRollout, reopenMissing } from './scale-out.ts'
+import type { Step } from './situation.ts'
+import type { Plan, PoolView } from './view.ts'
+
+/** The first that has something to do speaks. */
+const steps: readonly Step[] = [
+  reopenMissing,
+  createMissing,
+  reopenForRollout,
+  createForRollout,
+  replaceOld,
+  closeExcess,
+  deleteEmptied,
+]
+
+/** What a pool needs next, given all that is known about it. Total: every input has an answer. */
+export function plan(view: PoolView): Plan {
+  const updateRevision = view.target.state === 'known' ? view.target.revision : view.pool.status?.updateRevision
+  const census = censusOf(view, updateRevision)
+  const failedStarts = failedStartsOf(view.pool.status?.failedStarts, updateRevision, census)
+  const rollout = rolloutOf(view, census, updateRevision)
+  const progress = progressOf(view, census, rollout, failedStarts, updateRevision)
+  const at = { view, census, rollout: progress.isLate ? halted(rollout) : rollout, updateRevision, failedStarts }
+  const findings = standsBack(view) ? [] : steps.map(step => step(at))
+  const batch = findings.find(finding => finding.batch !== undefined)?.batch
+  const { status, because } = statusOf(at, progress, findings.find(finding => finding.inhibited)?.inhibited)
+  const lookAgainMs = soonest([census.nextOpensInMs, progress.lateInMs, ...findings.map(it => it.lookAgainMs)])
+  return {
+    status,
+    because,
+    held: findings.flatMap(({ held }) => held ?? []),
+    ...(batch === undefined ? {} : { batch }),
+    ...(lookAgainMs === undefined ? {} : { lookAgainMs }),
+  }
+}
+
+/** Its nodes go by themselves when it is deleted, and stay where that was asked for; two pools would pull at the same nodes. */
+const standsBack = ({ pool, overlapsWith }: PoolView): boolean =>
+  pool.metadata.deletionTimestamp !== undefined || overlapsWith !== undefined
+
+function soonest(times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter(ms => ms !== undefined)
+  return known.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(...known)))
+}

@@ -1,0 +1,104 @@
+// The steps of a plan that add nodes: a closed one is reopened before a new one is made, for scaling and for a roll-out alike.
+import { conditionOf } from '../kube/conditions.ts'
+import { hasStarted, type Judged } from './census.ts'
+import { nextTryAt } from './failed-starts.ts'
+import { growthOf } from './rollout.ts'
+import { type Finding, isRegistryTrusted, type Situation } from './situation.ts'
+import { inVictimOrder } from './victims.ts'
+import type { Batch, Picked } from './view.ts'
+
+const nothing: Finding = {}
+
+const missingOf = ({ view, census }: Situation): number => view.pool.spec.replicas - census.counted.length
+
+/** Replicas were raised, or nodes have gone, while others still empty. */
+export function reopenMissing(at: Situation): Finding {
+  const missing = missingOf(at)
+  if (missing <= 0) return nothing
+  const updated = at.census.closed.filter(judged => judged.updated)
+  const old = at.census.closed.filter(judged => !judged.updated)
+  const reopened = toReopen(at, updated, missing, 'replicas are short')
+  const oldWanted = Math.min(missing - reopened.length, oldThatMayStay(at))
+  return reopening([...reopened, ...toReopen(at, old, oldWanted, 'replicas are short')])
+}
+
+/** So many nodes of older revisions the roll-out would not close again at once. */
+function oldThatMayStay({ census, rollout }: Situation): number {
+  if (rollout.state !== 'moving') return census.closed.length
+  return Math.max(0, rollout.partition - (census.counted.length - census.updated))
+}
+
+export function createMissing(at: Situation): Finding {
+  const missing = missingOf(at)
+  if (missing <= 0) return nothing
+  const { from, count } = sourceOf(at, missing)
+  return creating(at, from, count)
+}
+
+/** A roll-out that was undone, or turned to a revision of before, has its nodes still there. */
+export function reopenForRollout(at: Situation): Finding {
+  const growth = isRegistryTrusted(at) ? growthOf(at.view, at.census, at.rollout) : 0
+  const updated = at.census.closed.filter(judged => judged.updated)
+  return reopening(toReopen(at, updated, growth, 'it is of the revision that the roll-out goes to'))
+}
+
+/** A replacement is there first, as far as maxSurge lets it. */
+export function createForRollout(at: Situation): Finding {
+  const growth = isRegistryTrusted(at) ? growthOf(at.view, at.census, at.rollout) : 0
+  return growth === 0 ? nothing : creating(at, 'update', growth)
+}
+
+/** The last that would be chosen to go is the first to come back. */
+function toReopen(at: Situation, closed: readonly Judged[], wanted: number, because: string): Picked[] {
+  if (wanted <= 0 || closed.length === 0) return []
+  const useful = closed.filter(({ member }) => !member.hostGoing && !isDown(member.node))
+  return inVictimOrder(at.view, useful)
+    .slice(-wanted)
+    .toReversed()
+    .map(({ judged }) => picked(judged, because))
+}
+
+const isDown = (node: Judged['member']['node']): boolean =>
+  hasStarted(node) && conditionOf(node.status?.conditions, 'Ready')?.status === 'False'
+
+const reopening = (nodes: Picked[]): Finding => (nodes.length === 0 ? nothing : { batch: { do: 'reopen', nodes } })
+
+type Source = Extract<Batch, { do: 'create' }>['from']
+
+/** Whoever stopped a roll-out, or whatever did, wants no more nodes of its revision. */
+function sourceOf({ view, census, rollout }: Situation, missing: number): { from: Source; count: number } {
+  if (rollout.canMakeCurrent) {
+    if (view.pool.spec.strategy.paused || rollout.state === 'halted') return { from: 'current', count: missing }
+    const old = census.counted.length - census.updated
+    if (old < rollout.partition) return { from: 'current', count: Math.min(missing, rollout.partition - old) }
+  }
+  return { from: 'update', count: missing }
+}
+
+function creating(at: Situation, from: Source, wanted: number): Finding {
+  const { view, census, failedStarts } = at
+  const { createRefused, target, now } = view
+  if (from === 'update' && (target.state !== 'known' || !target.classFound)) return nothing
+  if (createRefused !== undefined && createRefused.retryInMs > 0) return { lookAgainMs: createRefused.retryInMs }
+  const tryAt = from === 'update' ? nextTryAt(failedStarts) : undefined
+  if (tryAt !== undefined) {
+    if (census.updatedStarting > 0) return nothing
+    return now < tryAt ? { lookAgainMs: tryAt - now } : { batch: { do: 'create', count: 1, from } }
+  }
+  const count = Math.min(wanted, untried(at, from))
+  return count <= 0 ? nothing : { batch: { do: 'create', count, from } }
+}
+
+const MOST_UNTRIED = 500
+
+/** A template whose pods nobody has accepted yet is tried with one node; then twice as many as were accepted may wait. */
+function untried({ view, census, updateRevision }: Situation, from: Source): number {
+  const revision = from === 'update' ? updateRevision : view.pool.status?.currentRevision
+  const { made, awaited } = census.pods.get(revision ?? '') ?? { made: 0, awaited: 0 }
+  return Math.min(MOST_UNTRIED, Math.max(1, 2 * made)) - awaited
+}
+
+export function picked({ member: { node } }: Judged, because: string): Picked {
+  const { name, uid, resourceVersion } = node.metadata
+  return { name, uid, resourceVersion, because }
+}

@@ -1,0 +1,107 @@
+// Which node goes first when a pool has to choose: a total order, so that whoever plans from the same view picks the same.
+// Pure; asked by scale-in.ts and, backwards, by scale-out.ts for the node to reopen.
+import { annotations, labels } from '../api/marks.ts'
+import type { RTCNode } from '../api/rtcnode.ts'
+import { hasStarted, type Judged } from './census.ts'
+import type { Member, PoolView } from './view.ts'
+
+export interface Candidate {
+  readonly judged: Judged
+  /** rtcnode.io/deletion-priority, by people. */
+  readonly priority: number
+  readonly hostGoing: boolean
+  readonly started: boolean
+  /** Participants now. Heartbeats tell no ages, so those who stay longest are expected where most are. Infinity: unknown. */
+  readonly sessions: number
+  readonly rooms: number
+  /** It is the only node of this pool on its host. */
+  readonly freesHost: boolean
+  /** Nodes left in its zone, were all before it in the zone's own order gone. */
+  readonly inZone: number
+  /** The ControllerRevision's number; what has no record is older than all. */
+  readonly revision: number
+  readonly name: string
+}
+
+export const isProtected = ({ metadata }: RTCNode): boolean =>
+  metadata.annotations?.[annotations.scaleInProtection] === 'true'
+
+/** Negative: `a` goes before `b`. 0 only for the same node. */
+export const byVictim = (a: Candidate, b: Candidate): number => byWorth(a, b) || b.inZone - a.inZone || byAge(a, b)
+
+const byWorth = (a: Candidate, b: Candidate): number =>
+  b.priority - a.priority ||
+  Number(b.hostGoing) - Number(a.hostGoing) ||
+  Number(a.started) - Number(b.started) ||
+  ascending(a.sessions, b.sessions) ||
+  ascending(a.rooms, b.rooms) ||
+  Number(b.freesHost) - Number(a.freesHost)
+
+const byAge = (a: Candidate, b: Candidate): number =>
+  a.revision - b.revision || (a.name < b.name ? -1 : Number(a.name > b.name))
+
+const ascending = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1)
+
+/** The first of them goes first. */
+export function inVictimOrder(view: PoolView, nodes: readonly Judged[]): Candidate[] {
+  const numbers = new Map(view.revisions.map(({ name, number }) => [name, number]))
+  const onHost = tally(view.members, ({ node }) => node.status?.nodeName)
+  const inZone = tally(view.members, ({ node, zone }) => (node.spec.cordoned ? undefined : zone))
+  const alike = nodes.map(judged => {
+    const { member } = judged
+    const { metadata, status } = member.node
+    const load = loadOf(member)
+    return {
+      judged,
+      priority: priorityOf(member.node),
+      hostGoing: member.hostGoing,
+      started: hasStarted(member.node),
+      sessions: load?.sessions ?? Number.POSITIVE_INFINITY,
+      rooms: load?.rooms ?? 0,
+      freesHost: status?.nodeName !== undefined && onHost.get(status.nodeName) === 1,
+      inZone: 0,
+      revision: numbers.get(metadata.labels?.[labels.revision] ?? '') ?? -1,
+      name: metadata.name,
+    }
+  })
+  alike.sort((a, b) => byWorth(a, b) || byAge(a, b))
+  // Each that goes makes its zone smaller for the next: without that, all would be taken from the one that was largest.
+  for (const candidate of alike) {
+    const { zone } = candidate.judged.member
+    if (zone === undefined) continue
+    const left = inZone.get(zone) ?? 0
+    candidate.inZone = left
+    inZone.set(zone, left - 1)
+  }
+  return alike.sort(byVictim)
+}
+
+function tally(members: readonly Member[], keyOf: (member: Member) => string | undefined): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const member of members) {
+    const key = member.node.metadata.deletionTimestamp === undefined ? keyOf(member) : undefined
+    if (key !== undefined) counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return counts
+}
+
+function priorityOf({ metadata }: RTCNode): number {
+  const text = metadata.annotations?.[annotations.deletionPriority] ?? ''
+  return /^-?\d{1,9}$/.test(text) ? Number(text) : 0
+}
+
+export interface Load {
+  readonly sessions: number
+  readonly rooms: number
+}
+
+/** Only a fresh heartbeat of this node's own pod tells how many people are there. */
+export function loadOf({ node, registration }: Member): Load | undefined {
+  if (registration.state !== 'fresh' || registration.heartbeat.podUID !== node.status?.podUID) return undefined
+  const { sessions, rooms } = registration.heartbeat
+  return { sessions, rooms: rooms ?? 0 }
+}
+
+/** Nobody was ever sent there. To be trusted only while the registry is in sight. */
+export const neverServed = ({ node, registration }: Member): boolean =>
+  !hasStarted(node) && registration.state === 'absent'
