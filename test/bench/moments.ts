@@ -1,5 +1,6 @@
 // An independent watcher: when each object, or each key of the registry, was first seen as wanted. It shares no cache and
 // no client with the operator, so what it sees is what anybody would see. Used by all benchmarks that time something.
+import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '../../operator/ambient/clock.ts'
 import { systemRandom } from '../../operator/ambient/random.ts'
 import type { Condition, KubeObject } from '../../operator/api/meta.ts'
@@ -27,15 +28,26 @@ export async function momentsOf<T extends KubeObject>(
 ): Promise<Moments> {
   const start = (await api.call('GET', `${path}?limit=1`)) as { metadata: { resourceVersion: string } }
   let version = start.metadata.resourceVersion
+  async function watchOnce(note: Noted, signal: AbortSignal): Promise<void> {
+    const query = `watch=1&timeoutSeconds=10&resourceVersion=${version}`
+    for await (const { type, object } of api.watch(`${path}?${query}`, signal)) {
+      if (type === 'ERROR') throw new Error(`watch of ${path}: ${JSON.stringify(object)}`)
+      const seen = object as T
+      version = seen.metadata.resourceVersion
+      if (type !== 'DELETED') note(seen.metadata.name, fits(seen))
+    }
+  }
   return moments(async (note, signal) => {
-    // An API server short of CPU ends watches, or lets them fall silent: they are short, and each goes on from the last.
+    // An API server short of CPU ends watches, lets them fall silent, or cuts them while it takes up a new CRD: they are
+    // short, and each goes on from the last.
+    let failuresInARow = 0
     while (!signal.aborted) {
-      const query = `watch=1&timeoutSeconds=10&resourceVersion=${version}`
-      for await (const { type, object } of api.watch(`${path}?${query}`, signal)) {
-        if (type === 'ERROR') throw new Error(`watch of ${path}: ${JSON.stringify(object)}`)
-        const seen = object as T
-        version = seen.metadata.resourceVersion
-        if (type !== 'DELETED') note(seen.metadata.name, fits(seen))
+      try {
+        await watchOnce(note, signal)
+        failuresInARow = 0
+      } catch (error) {
+        if (signal.aborted || (failuresInARow += 1) > 20) throw error
+        await pause(100)
       }
     }
   })
