@@ -8,6 +8,7 @@ import type { Host, Pod } from './api/core.ts'
 import { managedBy } from './api/marks.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
 import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
+import { RTCNodePoolKind } from './api/rtcnodepool.ts'
 import type { RunConfig } from './config.ts'
 import { type ControllerSpec, runController } from './kube/controller.ts'
 import { eventRecorder, eventType } from './kube/events.ts'
@@ -21,6 +22,10 @@ import { kubeTransport } from './kube/transport.ts'
 import { classController } from './lifecycle/class-controller.ts'
 import { lifecycleController, nodesByClass, podsByHost } from './lifecycle/controller.ts'
 import { lifecycleMetrics } from './lifecycle/metrics.ts'
+import { poolController } from './pool/controller.ts'
+import { poolMetrics } from './pool/metrics.ts'
+import { ownerIndexes, poolIndexes } from './pool/observe.ts'
+import { controllerRevisionType } from './pool/revision.ts'
 import { connectRegistry, type RegistryOptions } from './registry/connection.ts'
 import { fleetView } from './registry/fleet.ts'
 import { intentWriter } from './registry/intents.ts'
@@ -32,6 +37,11 @@ import { metricRegistry, metricsFrom } from './telemetry/metrics.ts'
 
 const podType: ResourceType<Pod> = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
 const hostType: ResourceType<Host> = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false }
+
+/** Selects what we made, among the objects of other people. */
+const ours = Object.entries(managedBy)
+  .map(pair => pair.join('='))
+  .join()
 
 /** Resolves when all is stopped in order after the signal. Rejects when it cannot begin: no credentials, port taken. */
 export async function runOperator(config: RunConfig, version: string, log: Logger, signal: AbortSignal): Promise<void> {
@@ -58,19 +68,24 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   })
   const fenced = fencedTransport(transport, election.isLeader)
   const client = {
+    pools: resourceClient(fenced, RTCNodePoolKind),
+    revisions: resourceClient(fenced, controllerRevisionType),
     nodes: resourceClient(fenced, RTCNodeKind),
     classes: resourceClient(fenced, RTCNodeClassKind),
     pods: resourceClient(fenced, podType),
     hosts: resourceClient(fenced, hostType),
   }
   const caches = {
-    nodes: informer(client.nodes, { ...common, indexes: { [nodesByClass]: node => [node.spec.className] } }),
+    pools: informer(client.pools, { ...common, indexes: poolIndexes }),
+    revisions: informer(client.revisions, { ...common, labelSelector: ours, indexes: ownerIndexes }),
+    nodes: informer(client.nodes, {
+      ...common,
+      indexes: { ...ownerIndexes, [nodesByClass]: node => [node.spec.className] },
+    }),
     classes: informer(client.classes, common),
     pods: informer(client.pods, {
       ...common,
-      labelSelector: Object.entries(managedBy)
-        .map(pair => pair.join('='))
-        .join(),
+      labelSelector: ours,
       indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
     }),
     hosts: informer(client.hosts, { ...common, keep: withoutImages }),
@@ -84,6 +99,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     instance: identity,
   })
   lifecycleMetrics(registry, caches.nodes)
+  poolMetrics(registry, caches.pools)
 
   const shared = {
     events,
@@ -93,21 +109,35 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       registryEndpoints: config.agentRegistryEndpoints ?? config.registryEndpoints,
       registryPrefix: config.registryPrefix,
     },
+    nodeCache: caches.nodes,
+    podCache: caches.pods,
+    hostCache: caches.hosts,
     classCache: caches.classes,
+    nodes: client.nodes,
     pods: client.pods,
+    fleet,
   }
   const specs: ControllerSpec[] = [
     classController({ ...shared, classes: client.classes, namespace: config.namespace }),
     lifecycleController({
       ...shared,
-      nodes: client.nodes,
-      nodeCache: caches.nodes,
-      podCache: caches.pods,
-      hostCache: caches.hosts,
-      fleet,
       intents: leadersIntents(intentWriter(etcd), { identity, epoch: election.epoch, isLeader: election.isLeader }),
       expectations: expectations({ RTCNode: caches.nodes, Pod: caches.pods }),
       workers: config.workers,
+    }),
+    poolController({
+      ...shared,
+      pools: client.pools,
+      revisions: client.revisions,
+      poolCache: caches.pools,
+      revisionCache: caches.revisions,
+      podsOnHost: name => caches.pods.byIndex(podsByHost, name),
+      random: systemRandom,
+      expectations: expectations({
+        RTCNodePool: caches.pools,
+        RTCNode: caches.nodes,
+        ControllerRevision: caches.revisions,
+      }),
     }),
   ]
   const controllers = specs.map(spec => runController({ ...common, ...spec, mayWrite: election.isLeader }))
