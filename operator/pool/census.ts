@@ -84,8 +84,8 @@ export function censusOf(view: PoolView, updateRevision: string | undefined): Ce
     updatedStarting: 0,
     unwell: 0,
   }
-  let anyReadySince: Instant | undefined
-  let updatedReadySince: Instant | undefined
+  let anyReadySince: string | undefined
+  let updatedReadySince: string | undefined
   let nextOpensInMs: number | undefined
   let sessions: number | undefined
 
@@ -117,8 +117,7 @@ export function censusOf(view: PoolView, updateRevision: string | undefined): Ce
       if (closedByPool(node) !== undefined) closed.push({ member, updated, open: false })
       continue
     }
-    const since = isReady ? (fromTimestamp(ready.lastTransitionTime) ?? view.now) : undefined
-    const waitMs = since === undefined ? 0 : since + minReadyMs - view.now
+    const waitMs = isReady && minReadyMs > 0 ? untilReadyFor(minReadyMs, ready.lastTransitionTime, view.now) : 0
     const admits = isReady && conditionOf(status?.conditions, 'AdmissionOpen')?.status === 'True'
     const open = admits && waitMs <= 0
     counted.push({ member, updated, open })
@@ -126,9 +125,9 @@ export function censusOf(view: PoolView, updateRevision: string | undefined): Ce
     if (updated) count.updated += 1
     if (updated && open) count.updatedOpen += 1
     if (admits && !open) nextOpensInMs = Math.min(nextOpensInMs ?? waitMs, waitMs)
-    if (since !== undefined) {
-      anyReadySince = latest(anyReadySince, since)
-      if (updated) updatedReadySince = latest(updatedReadySince, since)
+    if (isReady) {
+      anyReadySince = latest(anyReadySince, ready.lastTransitionTime)
+      if (updated) updatedReadySince = latest(updatedReadySince, ready.lastTransitionTime)
     }
     const isUnwell = !isReady && (hasStarted(node) || failing.has(ready?.reason ?? ''))
     if (isUnwell) count.unwell += 1
@@ -137,11 +136,23 @@ export function censusOf(view: PoolView, updateRevision: string | undefined): Ce
       if (updated) count.updatedStarting += 1
     }
   }
-  const readySince = count.updated === counted.length ? anyReadySince : updatedReadySince
-  return { ...count, counted, closed, givenUpAt, pods, readySince, updatedReadySince, nextOpensInMs, sessions }
+  return {
+    ...count,
+    counted,
+    closed,
+    givenUpAt,
+    pods,
+    readySince: fromTimestamp(count.updated === counted.length ? anyReadySince : updatedReadySince),
+    updatedReadySince: fromTimestamp(updatedReadySince),
+    nextOpensInMs,
+    sessions,
+  }
 }
 
-const latest = (a: Instant | undefined, b: Instant): Instant => (a === undefined || b > a ? b : a)
+const untilReadyFor = (ms: number, since: string, now: Instant): number => (fromTimestamp(since) ?? now) + ms - now
+
+/** Times that the operator wrote, all in one form: as text they sort as they do in time. */
+const latest = (a: string | undefined, b: string): string => (a === undefined || b > a ? b : a)
 
 function updatedBy({ classRollout }: PoolView, update: string | undefined): (node: RTCNode) => boolean {
   if (update === undefined) return () => false

@@ -1,6 +1,6 @@
 // The steps of a plan that take nodes away: they are closed first, which can be undone, and deleted when nobody is there. Each
 // needs to know how many people it is about; whatever is not known keeps a node.
-import { fromTimestamp, later, toTimestamp } from '../ambient/clock.ts'
+import { fromTimestamp, type Instant, later, toTimestamp } from '../ambient/clock.ts'
 import { type ClosingReason, closedByPool } from '../api/closed-by-pool.ts'
 import type { Judged } from './census.ts'
 import { limitOf, type Replaceable, replaceable } from './rollout.ts'
@@ -84,16 +84,27 @@ function removing(at: Situation, chosen: readonly Candidate[], reason: ClosingRe
   const idle = chosen.filter(({ judged }) => neverServed(judged.member))
   if (idle.length > 0) return deleting(idle.map(({ judged }) => picked(judged, `${because}, and it never served`)))
   if (chosen.length === 0) return nothing
+  const deadlineAfter = deadlinesFrom(at.view.now)
   const nodes = chosen.map(({ judged, sessions }) => ({
     ...picked(judged, `${because}; ${people(sessions)} there`),
     reason,
-    deadline: toTimestamp(later(at.view.now, 1_000 * staySeconds(at, judged))),
+    deadline: deadlineAfter(staySeconds(at, judged)),
   }))
   return { batch: { do: 'close', nodes } }
 }
 
 const staySeconds = ({ view }: Situation, { member }: Judged): number =>
   view.pool.spec.scaleIn.deadlineSeconds ?? view.drainSecondsOf(member.node)
+
+/** Thousands of nodes share a few. */
+function deadlinesFrom(now: Instant): (seconds: number) => string {
+  const known = new Map<number, string>()
+  return seconds => {
+    const deadline = known.get(seconds) ?? toTimestamp(later(now, 1_000 * seconds))
+    known.set(seconds, deadline)
+    return deadline
+  }
+}
 
 const people = (sessions: number): string => (sessions === 1 ? '1 participant is' : `${sessions} participants are`)
 

@@ -45,8 +45,7 @@ const ascending = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 
 /** The first of them goes first. */
 export function inVictimOrder(view: PoolView, nodes: readonly Judged[]): Candidate[] {
   const numbers = new Map(view.revisions.map(({ name, number }) => [name, number]))
-  const onHost = tally(view.members, ({ node }) => node.status?.nodeName)
-  const inZone = tally(view.members, ({ node, zone }) => (node.spec.cordoned ? undefined : zone))
+  const { onHost, inZone } = tally(view.members)
   const alike = nodes.map(judged => {
     const { member } = judged
     const { metadata, status } = member.node
@@ -76,18 +75,21 @@ export function inVictimOrder(view: PoolView, nodes: readonly Judged[]): Candida
   return alike.sort(byVictim)
 }
 
-function tally(members: readonly Member[], keyOf: (member: Member) => string | undefined): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (const member of members) {
-    const key = member.node.metadata.deletionTimestamp === undefined ? keyOf(member) : undefined
-    if (key !== undefined) counts.set(key, (counts.get(key) ?? 0) + 1)
+function tally(members: readonly Member[]): { onHost: Map<string, number>; inZone: Map<string, number> } {
+  const onHost = new Map<string, number>()
+  const inZone = new Map<string, number>()
+  for (const { node, zone } of members) {
+    if (node.metadata.deletionTimestamp !== undefined) continue
+    const host = node.status?.nodeName
+    if (host !== undefined) onHost.set(host, (onHost.get(host) ?? 0) + 1)
+    if (zone !== undefined && !node.spec.cordoned) inZone.set(zone, (inZone.get(zone) ?? 0) + 1)
   }
-  return counts
+  return { onHost, inZone }
 }
 
 function priorityOf({ metadata }: RTCNode): number {
-  const text = metadata.annotations?.[annotations.deletionPriority] ?? ''
-  return /^-?\d{1,9}$/.test(text) ? Number(text) : 0
+  const text = metadata.annotations?.[annotations.deletionPriority]
+  return text !== undefined && /^-?\d{1,9}$/.test(text) ? Number(text) : 0
 }
 
 export interface Load {
