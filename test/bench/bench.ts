@@ -4,6 +4,8 @@ import { loadavg } from 'node:os'
 import { agent } from './agent.ts'
 import type { Benchmark, Figure } from './figure.ts'
 import { handOver } from './hand-over.ts'
+import { pool1000 } from './pool-1000.ts'
+import { poolRollout } from './pool-rollout.ts'
 import { reaction } from './reaction.ts'
 import { writeSection } from './report.ts'
 import { start1000 } from './start-1000.ts'
@@ -11,7 +13,17 @@ import { startUp } from './start-up.ts'
 import { tenThousand } from './ten-thousand.ts'
 import { writes } from './writes.ts'
 
-const benchmarks: readonly Benchmark[] = [start1000, writes, reaction, tenThousand, handOver, startUp, agent]
+const benchmarks: readonly Benchmark[] = [
+  start1000,
+  pool1000,
+  poolRollout,
+  writes,
+  reaction,
+  tenThousand,
+  handOver,
+  startUp,
+  agent,
+]
 
 const wanted = process.argv.slice(2)
 const unknown = wanted.filter(name => benchmarks.every(it => it.name !== name))

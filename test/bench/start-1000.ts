@@ -1,21 +1,19 @@
 // How long a thousand RTCNodes take from nothing to Running, beside a ReplicaSet of a thousand of the same pods, and where
 // the difference goes.
-import type { Pod } from '../../operator/api/core.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { until } from '../cluster/until.ts'
 import type { Operator } from '../integration/harness/operator.ts'
 import type { Benchmark, Log, Result } from './figure.ts'
 import { startFleetThread } from './fleet-thread.ts'
 import { type Moments, momentsOfKeys } from './moments.ts'
 import { apiCalls, callsBetween } from './operator-metrics.ts'
-import { isEmpty, numbered, podsPath, type Stage, startStage } from './stage.ts'
+import { emptyReplicaSet, growReplicaSet, podSpecOfNodes } from './replica-set.ts'
+import { numbered, type Stage, startStage } from './stage.ts'
 import { all, median, seconds, spread } from './statistics.ts'
 import { cpuMeter } from './usage.ts'
 
 const COUNT = Number(process.env['COUNT'] ?? 1000)
 const PAIRS = Number(process.env['PAIRS'] ?? 3)
 const WITHIN_MS = 240_000
-const replicaSetsPath = '/apis/apps/v1/namespaces/default/replicasets'
 
 interface Run {
   readonly totalMs: number
@@ -45,7 +43,7 @@ A ReplicaSet posts nothing for its pods and nobody registers them, so a ratio of
     await using _fleet = await startFleetThread(cluster)
     const operator = await stage.operator()
     await using keys = momentsOfKeys(cluster)
-    const spec = await warmUp(stage)
+    const spec = await podSpecOfNodes(stage)
     const nodes: NodesRun[] = []
     const replicaSets: Run[] = []
     for (let pair = 1; pair <= PAIRS; pair += 1) {
@@ -56,17 +54,6 @@ A ReplicaSet posts nothing for its pods and nobody registers them, so a ratio of
     }
     return resultOf(nodes, replicaSets)
   },
-}
-
-/** Gives the spec of an RTCNode's pod, for the ReplicaSet. */
-async function warmUp(stage: Stage): Promise<object> {
-  const names = numbered('warm', 100)
-  await stage.createNodes(names)
-  await stage.nodes.reached('warm-', names.length, WITHIN_MS)
-  const { spec } = (await stage.cluster.api.call('GET', `${podsPath}/warm-0`)) as Pod
-  await stage.deleteNodes(names)
-  const { nodeName: _, ...rest } = spec
-  return { ...rest, terminationGracePeriodSeconds: 0 }
 }
 
 async function runNodes(stage: Stage, operator: Operator, keys: Moments, prefix: string, log: Log): Promise<NodesRun> {
@@ -103,29 +90,12 @@ async function runNodes(stage: Stage, operator: Operator, keys: Moments, prefix:
   }
 }
 
-async function runReplicaSet(
-  { cluster, pods }: Stage,
-  name: string,
-  spec: object,
-  operator: Operator,
-  log: Log,
-): Promise<Run> {
-  const { api } = cluster
-  const labels = { app: name }
-  const meter = cpuMeter(processesOf(cluster, operator))
-  const startedAt = performance.now()
-  await api.call('POST', replicaSetsPath, {
-    apiVersion: 'apps/v1',
-    kind: 'ReplicaSet',
-    metadata: { name, namespace: 'default' },
-    spec: { replicas: COUNT, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } },
-  })
-  const totalMs = (await pods.reached(`${name}-`, COUNT, WITHIN_MS)) - startedAt
+async function runReplicaSet(stage: Stage, name: string, spec: object, operator: Operator, log: Log): Promise<Run> {
+  const meter = cpuMeter(processesOf(stage.cluster, operator))
+  const totalMs = await growReplicaSet(stage, name, spec, COUNT)
   const cpu = meter()
   log(`ReplicaSet of ${COUNT} pods Ready after ${seconds(totalMs)}`)
-  await api.call('DELETE', `${replicaSetsPath}/${name}`, { propagationPolicy: 'Background' })
-  const gone = () => isEmpty(api, podsPath)
-  await until('the pods of the ReplicaSet to be gone', gone, { withinMs: 120_000, everyMs: 500 })
+  await emptyReplicaSet(stage, name)
   return { totalMs, cpu }
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Benchmark } from './figure.ts'
 import { startFleetThread } from './fleet-thread.ts'
+import { createPool } from './pool-manifest.ts'
 import { numbered, startStage } from './stage.ts'
 
 const COUNT = Number(process.env['COUNT'] ?? 1_000)
@@ -14,7 +15,7 @@ export const writes: Benchmark = {
   name: 'writes',
   title: 'Writes to the API server',
   method: `${COUNT} RTCNodes become Running on fake nodes with the simulated fleet, and then beat each 3 s for ${REST_SECONDS} s while nothing else
-happens. Every request of the operator that writes, whatever its answer, is counted from the API server's audit log by verb and resource. The
+happens; then a pool of as many is made. Every request of the operator that writes, whatever its answer, is counted from the API server's audit log by verb and resource. The
 renewals of the leader's Lease are the one thing an operator cannot leave; they are counted apart, as are Kubernetes events.`,
   async run(log) {
     await using stage = await startStage({ kwokNodes: 4, auditLog: true })
@@ -27,9 +28,16 @@ renewals of the leader's Lease are the one thing an operator cannot leave; they 
     const birthsEnd = new Date().toISOString()
     log(`at rest for ${REST_SECONDS} s`)
     await pause(REST_SECONDS * 1_000)
+    const poolBegins = new Date().toISOString()
+    await createPool(stage.cluster, 'pool', COUNT)
+    await stage.nodes.reached('pool-', COUNT, 240_000)
+    log(`a pool of ${COUNT} is Running`)
+    await pause(SETTLE_SECONDS * 1_000)
     const all = writesIn(stage.cluster.auditLogPath ?? '')
+    const ofPool = all.filter(({ at }) => at >= poolBegins)
+    const perPoolNode = ofPool.filter(it => isOfNodes(it) || isOfPools(it)).length / COUNT
     const births = all.filter(({ at }) => at < birthsEnd)
-    const rest = all.filter(({ at }) => at >= birthsEnd)
+    const rest = all.filter(({ at }) => at >= birthsEnd && at < poolBegins)
     const perNode = births.filter(isOfNodes).length / COUNT
     const eventsPerNode = births.filter(({ what }) => what.includes('events')).length / COUNT
     const perMinute = (rest.filter(it => !isLease(it)).length / REST_SECONDS) * 60
@@ -43,10 +51,17 @@ renewals of the leader's Lease are the one thing an operator cannot leave; they 
           goal: '0',
           isMet: perMinute === 0,
         },
+        {
+          what: 'writes per node of a pool that is scaled out, all of the operator',
+          measured: perPoolNode.toFixed(2),
+          goal: '≤ 4',
+          isMet: perPoolNode <= 4,
+        },
       ],
       details: [
         `Birth to Running, all ${COUNT} nodes: ${counted(births)}. Events, which nothing waits for, are ${eventsPerNode.toFixed(2)} a node on top.`,
         `At rest, ${REST_SECONDS} s: ${counted(rest) || 'nothing'}.`,
+        `A pool of ${COUNT} from its POST until ${SETTLE_SECONDS} s after the last one was Running: ${counted(ofPool)}.`,
       ],
     }
   },
@@ -82,6 +97,7 @@ function writesIn(auditLogPath: string): Write[] {
 }
 
 const isLease = ({ what }: Write): boolean => what.includes('leases')
+const isOfPools = (write: Write): boolean => /^\w+ (rtcnodepools|controllerrevisions)/.test(write.what)
 const isOfNodes = (write: Write): boolean => /^\w+ (rtcnodes|pods)/.test(write.what)
 
 function counted(all: readonly Write[]): string {
