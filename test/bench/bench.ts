@@ -4,6 +4,7 @@ import { loadavg } from 'node:os'
 import { agent } from './agent.ts'
 import type { Benchmark, Figure } from './figure.ts'
 import { handOver } from './hand-over.ts'
+import { plan10000 } from './plan-10000.ts'
 import { pool1000 } from './pool-1000.ts'
 import { poolRollout } from './pool-rollout.ts'
 import { reaction } from './reaction.ts'
@@ -17,6 +18,7 @@ const benchmarks: readonly Benchmark[] = [
   start1000,
   pool1000,
   poolRollout,
+  plan10000,
   writes,
   reaction,
   tenThousand,
