@@ -11,9 +11,10 @@ import { leftBehind } from '../cluster/left-behind.ts'
 import { observe } from './observer.ts'
 import { postMortem } from './post-mortem.ts'
 import { realStage } from './real-stage.ts'
+import type { Scene } from './scene.ts'
 import { simulatedStage } from './simulated-stage.ts'
 import type { Stage } from './stage.ts'
-import { lastAct, type Scene, story } from './story.ts'
+import { lastAct, story } from './story.ts'
 import { createScreen, paint } from './table.ts'
 import { createVerdict, verdictLine } from './verdict.ts'
 
@@ -32,7 +33,7 @@ fallSilentWhenInterrupted()
 await tellStory()
 
 async function tellStory(): Promise<void> {
-  screen.headline('rtcnode-operator: the life of an SFU node, on a real Kubernetes')
+  screen.headline('rtcnode-operator: SFU nodes and a pool of them, on a real Kubernetes')
   const undo = new AsyncDisposableStack()
   let stage: Stage | undefined
   try {
@@ -64,21 +65,24 @@ async function setStage(): Promise<Stage> {
 }
 
 async function play(stage: Stage, undo: AsyncDisposableStack): Promise<void> {
-  const manifests = parseAllDocuments(readFileSync('examples/nodes.yaml', 'utf8'))
-  const nodes = manifests.map(manifest => manifest.getIn(['metadata', 'name'])) as unknown as Scene['nodes']
-  const observer = observe(stage.cluster, nodes, screen.show)
-  const scene: Scene = { stage, screen, observer, verdict, nodes, undo, calls: new Map() }
+  const nodes = namesIn('examples/nodes.yaml') as unknown as Scene['nodes']
+  const [pool = ''] = namesIn('examples/pool.yaml')
+  const observer = observe(stage.cluster, screen.show)
+  const scene: Scene = { stage, screen, observer, verdict, nodes, pool, undo, calls: new Map() }
   try {
     for (const act of keep ? story : [...story, lastAct]) await timed(act.title, () => act.play(scene))
   } catch (error) {
     screen.title('The story does not go on.')
-    for (const line of postMortem(nodes.map(observer.node), stage.cluster.dir)) screen.say(line)
+    for (const line of postMortem(observer.looks.at(-1), stage.cluster.dir)) screen.say(line)
     if (!keep) screen.say('`make demo KEEP=1` keeps the cluster and its logs.')
     throw error
   } finally {
     await observer.stop()
   }
 }
+
+const namesIn = (manifest: string): string[] =>
+  parseAllDocuments(readFileSync(manifest, 'utf8')).map(document => String(document.getIn(['metadata', 'name'])))
 
 async function timed<T>(title: string, act: () => Promise<T>): Promise<T> {
   actsPlayed += 1
@@ -93,8 +97,8 @@ async function stayUp(stage: Stage): Promise<void> {
   const { kubectl } = await ensureBinaries(['kubectl'], { log: screen.aside })
   screen.title('It stays up until Ctrl-C. To play with it, in another terminal:')
   screen.say(`export KUBECONFIG=${stage.cluster.kubeconfigPath} PATH=${dirname(kubectl)}:$PATH`)
-  screen.say('kubectl get rtcn --watch')
-  screen.say('kubectl apply -f examples/nodes.yaml')
+  screen.say('kubectl get rtcp,rtcn')
+  screen.say('kubectl scale rtcp/eu --replicas=4')
   setInterval(() => undefined, 2 ** 30)
 }
 

@@ -1,7 +1,9 @@
-// What the demo writes to the terminal: what is said, what is done, and the nodes as a table below it that refreshes in
+// What the demo writes to the terminal: what is said, what is done, and pool and nodes as a table below it that refreshes in
 // place. Where there is no terminal, each row that has changed is a line instead.
 import { styleText } from 'node:util'
-import { isGone, type NodeSeen, phaseOf, reasonOf } from './node-seen.ts'
+import type { RTCNodePool } from '../../operator/api/rtcnodepool.ts'
+import { isGone, type NodeSeen, phaseOf, reasonOf, revisionOf } from './node-seen.ts'
+import type { Look } from './observer.ts'
 
 export interface Screen {
   headline(text: string): void
@@ -11,7 +13,7 @@ export interface Screen {
   command(text: string): void
   /** Progress that is of no interest once it is over. */
   aside(text: string): void
-  show(nodes: readonly NodeSeen[]): void
+  show(look: Look): void
   /** Ends an act: the table stays as it is, and this comes below. */
   curtain(text: string): void
   /** From now on nothing is written any more. */
@@ -19,13 +21,14 @@ export interface Screen {
 }
 
 const columns = [
-  { title: 'NODE', width: 6 },
+  { title: 'NODE', width: 8 },
   { title: 'PHASE', width: 11 },
   { title: 'REASON', width: 20 },
   { title: 'HOST', width: 8 },
   { title: 'ADDRESS', width: 12 },
+  { title: 'REGISTRY', width: 8 },
   { title: 'SESSIONS', width: 8 },
-  { title: 'REGISTRY KEY', width: 36 },
+  { title: 'REVISION', width: 17 },
 ] as const
 
 const INDENT = '   '
@@ -41,7 +44,7 @@ export function createScreen(out: NodeJS.WriteStream): Screen {
     say: text => write(INDENT + text),
     command: text => write(INDENT + paint('cyan', `$ ${text}`)),
     aside: text => write(INDENT + paint('dim', text)),
-    show: nodes => show(nodes),
+    show: look => show(rowsOf(look)),
     curtain(text) {
       freeze()
       write(INDENT + paint('dim', text))
@@ -52,15 +55,24 @@ export function createScreen(out: NodeJS.WriteStream): Screen {
   }
 }
 
+interface Row {
+  readonly name: string
+  readonly text: string
+  readonly style: Parameters<typeof styleText>[0]
+  readonly isOver: boolean
+}
+
 interface Output {
   write(line: string): void
-  show(nodes: readonly NodeSeen[]): void
-  /** What was shown stays as it is; the next comes below. */
+  show(rows: readonly Row[]): void
+  /** What was shown stays as it is; the next comes below, without what is over. */
   freeze(): void
 }
 
 function liveTable(out: NodeJS.WriteStream): Output {
   let table: readonly string[] = []
+  let over: readonly string[] = []
+  const buried = new Set<string>()
 
   /** Takes the table off the screen, and puts the line and a table in its place. */
   function draw(lines: readonly string[], next: readonly string[]): void {
@@ -71,15 +83,17 @@ function liveTable(out: NodeJS.WriteStream): Output {
 
   return {
     write: line => draw([line], table),
-    show(nodes) {
+    show(rows) {
       // A line that wraps would take two rows of the terminal, and the next refresh would begin one too low.
       const fitting = (line: string) => (INDENT + line).slice(0, out.columns)
-      const rows = nodes.map(node => paint(styleOf(node), fitting(row(node))))
-      const next = ['', paint('dim', fitting(header)), ...rows]
+      const shown = rows.filter(({ name }) => !buried.has(name))
+      const next = ['', paint('dim', fitting(header)), ...shown.map(({ text, style }) => paint(style, fitting(text)))]
       if (next.join() !== table.join()) draw([], next)
+      over = shown.filter(({ isOver }) => isOver).map(({ name }) => name)
     },
     freeze() {
       table = []
+      for (const name of over) buried.add(name)
     },
   }
 }
@@ -92,14 +106,13 @@ function changedRows(out: NodeJS.WriteStream): Output {
   const write = (line: string): void => void out.write(`${line}\n`)
   return {
     write,
-    show(nodes) {
-      const changed = nodes.filter(node => shown.get(node.name) !== row(node))
-      for (const node of changed) {
+    show(rows) {
+      for (const { name, text } of rows.filter(row => shown.get(row.name) !== row.text)) {
         if (!isHeaded) write(`${INDENT}   TIME  ${header}`)
         isHeaded = true
-        shown.set(node.name, row(node))
+        shown.set(name, text)
         const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
-        write(`${INDENT}${seconds.padStart(5)} s  ${row(node)}`)
+        write(`${INDENT}${seconds.padStart(5)} s  ${text}`)
       }
     },
     freeze() {
@@ -116,17 +129,28 @@ const inColumns = (cells: readonly string[]): string =>
 
 const header = inColumns(columns.map(({ title }) => title))
 
-function row(seen: NodeSeen): string {
+const rowsOf = ({ pool, nodes }: Look): readonly Row[] => [...(pool ? [rowOfPool(pool)] : []), ...nodes.map(rowOfNode)]
+
+/** The figures of `kubectl get rtcp`. */
+function rowOfPool({ metadata, spec, status }: RTCNodePool): Row {
+  const { openReplicas = 0, drainingReplicas = 0, updatedReplicas = 0, conditions } = status ?? {}
+  const reason = conditions?.find(({ type }) => type === 'Progressing')?.reason ?? '–'
+  const figures = `desired ${spec.replicas} · open ${openReplicas} · draining ${drainingReplicas} · updated ${updatedReplicas}`
+  const text = `pool ${metadata.name}:  ${figures} · ${reason}`
+  return { name: `pool ${metadata.name}`, text, style: 'bold', isOver: false }
+}
+
+function rowOfNode(seen: NodeSeen): Row {
   const { name, object, pod, key } = seen
   const { nodeName = '–', address = '–' } = object?.status ?? {}
   const reason = object ? reasonOf(seen) : pod || key ? 'leftovers' : '–'
-  const registered = key ? [String(key.heartbeat.sessions), `${key.path} (${key.heartbeat.state})`] : ['–', '–']
-  return inColumns([name, phaseOf(seen), reason, nodeName, address, ...registered])
+  const registered = key ? [key.heartbeat.state, String(key.heartbeat.sessions)] : ['–', '–']
+  const cells = [name, phaseOf(seen), reason, nodeName, address, ...registered, revisionOf(seen) ?? '–']
+  const isOver = isGone(seen)
+  return { name, text: inColumns(cells), style: phaseStyles[isOver ? 'gone' : phaseOf(seen)], isOver }
 }
 
 const phaseStyles = { Pending: 'yellow', Running: 'green', Terminating: 'magenta', gone: 'dim' } as const
-
-const styleOf = (seen: NodeSeen) => phaseStyles[isGone(seen) ? 'gone' : phaseOf(seen)]
 
 /** Without colours where NO_COLOR is set or the terminal has none. */
 export const paint = (style: Parameters<typeof styleText>[0], text: string): string =>

@@ -7,8 +7,12 @@ export interface Verdict {
 }
 
 export interface Figures {
-  /** Of each node, from the start of the operator. */
+  /** Of each lone node, from the start of the operator. */
   readonly runningAfterSeconds: number[]
+  /** From the pool's `kubectl apply` until all its nodes took rooms. */
+  poolOpenAfterSeconds: number | undefined
+  reopened: number
+  rolledOut: number
   joined: number
   leftByThemselves: number
   movedAtDeadline: number
@@ -22,18 +26,29 @@ export function createVerdict(): Verdict {
       if (!holds) broken.push(promise)
     },
     broken,
-    figures: { runningAfterSeconds: [], joined: 0, leftByThemselves: 0, movedAtDeadline: 0, cutBeforeDeadline: 0 },
+    figures: {
+      runningAfterSeconds: [],
+      poolOpenAfterSeconds: undefined,
+      reopened: 0,
+      rolledOut: 0,
+      joined: 0,
+      leftByThemselves: 0,
+      movedAtDeadline: 0,
+      cutBeforeDeadline: 0,
+    },
   }
 }
 
 /** The last line: all that the demo claims, in one row. */
 export function verdictLine({ figures, broken }: Verdict, tookMs: number): string {
-  const { runningAfterSeconds, joined, leftByThemselves, movedAtDeadline, cutBeforeDeadline } = figures
+  const { runningAfterSeconds, poolOpenAfterSeconds, reopened, rolledOut } = figures
+  const { joined, leftByThemselves, movedAtDeadline, cutBeforeDeadline } = figures
   return [
     broken.length === 0 ? 'PASSED' : 'FAILED',
     `${runningAfterSeconds.length} nodes Running in ${runningAfterSeconds.map(it => it.toFixed(1)).join(', ') || '–'} s`,
+    `pool open in ${poolOpenAfterSeconds?.toFixed(1) ?? '–'} s, ${reopened} reopened, ${rolledOut} rolled out`,
     `${joined} joined, ${leftByThemselves} left by themselves, ${movedAtDeadline} moved at the deadline`,
-    `${cutBeforeDeadline} cut before it`,
+    `cut: ${cutBeforeDeadline}`,
     `${Math.round(tookMs / 1_000)} s`,
   ].join(' · ')
 }
