@@ -81,8 +81,9 @@ async function play(stage: Stage, undo: AsyncDisposableStack): Promise<void> {
   }
 }
 
-const namesIn = (manifest: string): string[] =>
-  parseAllDocuments(readFileSync(manifest, 'utf8')).map(document => String(document.getIn(['metadata', 'name'])))
+function namesIn(manifests: string): string[] {
+  return parseAllDocuments(readFileSync(manifests, 'utf8')).map(it => String(it.getIn(['metadata', 'name'])))
+}
 
 async function timed<T>(title: string, act: () => Promise<T>): Promise<T> {
   actsPlayed += 1
