@@ -1,8 +1,10 @@
 // Which RTCNodes are a pool's own, as a ReplicaSet judges its pods: by controller reference first, by selector where there is
 // none. Pure; the controller reads the caches and carries out what is found here.
+import { templateHash } from '../api/hash.ts'
+import { labels } from '../api/marks.ts'
 import type { KubeObject, OwnerReference } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
-import type { RTCNodePool } from '../api/rtcnodepool.ts'
+import type { RTCNodePool, RTCNodeTemplate } from '../api/rtcnodepool.ts'
 
 export interface Claim {
   /** Nobody's, and the selector finds them. */
@@ -26,6 +28,20 @@ export const selects = (pool: RTCNodePool, object: { readonly metadata: Pick<Kub
 const hasAll = (labels: Labels | undefined, wanted: Labels): boolean =>
   Object.entries(wanted).every(([name, value]) => labels?.[name] === value)
 type Labels = Readonly<Record<string, string>>
+
+/** A node that people made, without a revision on it, just as the pool would have: there is no reason to replace it. */
+export function isMadeFrom({ metadata, spec }: RTCNode, template: RTCNodeTemplate): boolean {
+  if (metadata.labels?.[labels.revision] !== undefined) return false
+  const { labels: wantedLabels, annotations: wantedAnnotations } = template.metadata ?? {}
+  const own = {
+    ...(wantedLabels && { labels: sameKeys(metadata.labels, wantedLabels) }),
+    ...(wantedAnnotations && { annotations: sameKeys(metadata.annotations, wantedAnnotations) }),
+  }
+  return templateHash({ metadata: own, spec }) === templateHash({ ...template, metadata: template.metadata ?? {} })
+}
+
+const sameKeys = (own: Labels = {}, wanted: Labels): Labels =>
+  Object.fromEntries(Object.entries(own).filter(([name]) => name in wanted))
 
 /**
  * Name of an older pool that would take the nodes this one makes, or the other way round. Two that fight over nodes would

@@ -106,7 +106,7 @@ async function findUnsure({ at, memory, writers }: Reconcile): Promise<boolean> 
 async function takeOver({ at, deps, writers }: Reconcile): Promise<boolean> {
   const orphans = { nodes: at.claim.adopt, records: at.orphanedRecords }
   if (orphans.nodes.length + orphans.records.length === 0) return false
-  const { done, failures } = await adopt(at.pool, orphans, writers)
+  const { done, failures } = await adopt(at.pool, orphans, at.aim.update, writers)
   if (done.length > 0) deps.events.record(at.pool, eventAbout('Adopted', done.map(nameOf)))
   if (failures.length > 0) throw failures[0]
   return true

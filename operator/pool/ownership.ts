@@ -6,8 +6,8 @@ import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
 import { isAlreadyExists } from '../kube/errors.ts'
 import type { ResourceClient } from '../kube/resource.ts'
-import { controllerOf, ownerReferenceTo } from './claim.ts'
-import { type ControllerRevision, type Recorded, type Recording, recordLabels } from './revision.ts'
+import { controllerOf, isMadeFrom, ownerReferenceTo } from './claim.ts'
+import { type ControllerRevision, type Mould, type Recorded, type Recording, recordLabels } from './revision.ts'
 import { toEach, type Waves } from './waves.ts'
 import { noteDeleted, noteWritten, type PoolWriters } from './writers.ts'
 
@@ -18,6 +18,7 @@ import { noteDeleted, noteWritten, type PoolWriters } from './writers.ts'
 export async function adopt(
   pool: RTCNodePool,
   orphans: { readonly nodes: readonly RTCNode[]; readonly records: readonly ControllerRevision[] },
+  update: Mould | undefined,
   writers: PoolWriters,
 ): Promise<Waves<RTCNode>> {
   const live = await writers.pools.get(keyOf(pool), { signal: writers.signal })
@@ -27,13 +28,16 @@ export async function adopt(
     patch(pool, record, writers.revisions, adoption(pool, record), writers),
   )
   if (records.failures.length > 0) return { done: [], failures: records.failures }
-  return toEach(orphans.nodes, node => patch(pool, node, writers.nodes, adoption(pool, node), writers))
+  return toEach(orphans.nodes, node => {
+    const revision = update && isMadeFrom(node, update.template) ? { [labels.revision]: update.revision } : {}
+    return patch(pool, node, writers.nodes, adoption(pool, node, revision), writers)
+  })
 }
 
 /** The label is for people and for the selector of pods; a pool that selects by it knows what it wants there. */
-const adoption = (pool: RTCNodePool, orphan: KubeObject): object => ({
+const adoption = (pool: RTCNodePool, orphan: KubeObject, more: Record<string, string> = {}): object => ({
   ownerReferences: [...(orphan.metadata.ownerReferences ?? []), ownerReferenceTo(pool)],
-  labels: { [labels.pool]: pool.metadata.name, ...pool.spec.selector.matchLabels },
+  labels: { [labels.pool]: pool.metadata.name, ...more, ...pool.spec.selector.matchLabels },
 })
 
 export const release = (pool: RTCNodePool, nodes: readonly RTCNode[], writers: PoolWriters): Promise<Waves<RTCNode>> =>

@@ -101,13 +101,23 @@ suiteOfPools('whose nodes they are', { sideBySide: 4 }, promise => {
     assert.equal(scene.everMade('eu'), 3)
   })
 
-  promise('a lone node that the selector finds is taken over and counts', async scene => {
+  promise('a lone node like those of the template is taken over and counts', async scene => {
     const lone = await scene.busyNode({ name: 'lone' })
     await scene.kubectl('label', 'rtcn', lone, 'fleet=eu')
     await scene.runningPool({ replicas: 2 })
     const nodes = await scene.nodesOf('eu')
     assert.equal(nodes.length, 2)
     assert.ok(namesOf(nodes).includes(lone))
+    assert.equal(scene.sfu(lone).present.length, 2)
+  })
+
+  promise('a lone node unlike the template is taken over, and replaced once another takes its rooms', async scene => {
+    const lone = await scene.busyNode({ name: 'lone', region: 'elsewhere' })
+    await scene.kubectl('label', 'rtcn', lone, 'fleet=eu')
+    await scene.runningPool({ replicas: 2 })
+    const nodes = await scene.nodesOf('eu')
+    assert.deepEqual(nodes.filter(isOpen).length, 2)
+    assert.equal((await scene.node(lone)).spec.cordoned, true)
     assert.equal(scene.sfu(lone).present.length, 2)
   })
 

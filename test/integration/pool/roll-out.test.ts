@@ -1,5 +1,6 @@
 // Edits of template and class roll out under calls, are recorded, and are undone through the numbers of their records.
 import assert from 'node:assert/strict'
+import type { RTCNodePool, RTCNodeTemplate } from '../../../operator/api/rtcnodepool.ts'
 import { until } from '../../cluster/until.ts'
 import { simClass } from '../harness/class.ts'
 import { isOpen, only, type PoolScene, suiteOfPools } from './pool-scene.ts'
@@ -14,18 +15,26 @@ const imageOf = (image: string) => ({ container: { image } })
 async function regionsOf(scene: PoolScene): Promise<unknown[]> {
   return [...new Set((await scene.nodesOf('eu')).map(({ spec }) => spec.region))]
 }
+const isComplete = ({ status, spec, metadata }: RTCNodePool): boolean =>
+  status !== undefined &&
+  status.observedGeneration === metadata.generation &&
+  status.currentRevision === status.updateRevision &&
+  status.updatedReplicas === spec.replicas &&
+  status.openReplicas === spec.replicas
 const completed = (scene: PoolScene, what: string, region: string) =>
   scene.expectPool(
     'eu',
     `${what} has rolled out`,
-    ({ status, spec, metadata }) =>
-      status !== undefined &&
-      status.observedGeneration === metadata.generation &&
-      spec.template.spec.region === region &&
-      status.currentRevision === status.updateRevision &&
-      status.updatedReplicas === spec.replicas &&
-      status.openReplicas === spec.replicas,
+    pool => pool.spec.template.spec.region === region && isComplete(pool),
   )
+
+/** The number of each record, by the region in its template. */
+async function numbersOf(scene: PoolScene): Promise<Record<string, number>> {
+  const records = await scene.revisionsOf('eu')
+  return Object.fromEntries(
+    records.map(({ data, revision }) => [(data as { template: RTCNodeTemplate }).template.spec.region, revision]),
+  )
+}
 
 suiteOfPools('roll-outs', { sideBySide: 3 }, promise => {
   promise('an edit of the template replaces each node once another takes its rooms; nobody is cut', async scene => {
@@ -59,49 +68,30 @@ suiteOfPools('roll-outs', { sideBySide: 3 }, promise => {
     assert.ok(most <= 5, `a quarter of 4 more at most, but there were ${most}`)
   })
 
-  promise(
-    'records are numbered, an older revision is undone to by its number, and a revert is the newest',
-    async scene => {
-      const pool = await scene.runningPool({ replicas: 1, spec: { template: template('a') } })
-      await scene.patchPool(pool, { template: template('b') })
-      await completed(scene, 'b', 'b')
-      assert.deepEqual(
-        (await scene.revisionsOf(pool)).map(({ revision }) => revision),
-        [1, 2],
-      )
+  promise('records are numbered, and an older revision is undone to by its number', async scene => {
+    const pool = await scene.runningPool({
+      replicas: 1,
+      spec: { template: template('a'), scaleIn: { emptySeconds: 600 } },
+    })
+    const first = only(await scene.nodesOf(pool)).metadata.name
+    await scene.patchPool(pool, { template: template('b') })
+    await completed(scene, 'b', 'b')
+    assert.deepEqual(await numbersOf(scene), { a: 1, b: 2 })
 
-      await scene.patchPool(pool, { strategy: { pinnedRevision: 1 } })
-      await scene.expectNodes(pool, 'made from a', nodes =>
-        nodes.filter(isOpen).some(({ spec }) => spec.region === 'a'),
-      )
-      await scene.expectProgress(pool, 'Complete')
-      await scene.expectNodes(pool, 'only from a', nodes => nodes.length === 1 && nodes[0]?.spec.region === 'a')
-      assert.deepEqual(
-        (await scene.revisionsOf(pool)).map(({ revision }) => revision),
-        [1, 2],
-        'pinned, numbers stay',
-      )
+    await scene.patchPool(pool, { strategy: { pinnedRevision: 1 } })
+    await scene.expectPool(pool, 'is undone', isComplete)
+    assert.equal(only((await scene.nodesOf(pool)).filter(isOpen)).metadata.name, first, 'reopened, not made anew')
+    assert.deepEqual(await numbersOf(scene), { a: 1, b: 2 }, 'while pinned, numbers stay')
 
-      await scene.patchPool(pool, { strategy: { pinnedRevision: null }, template: template('a') })
-      await scene.expectPool(
-        pool,
-        'nothing to roll out',
-        ({ status, metadata }) => status?.observedGeneration === metadata.generation,
-      )
-      await scene.expectProgress(pool, 'Complete')
-      const revisions = await scene.revisionsOf(pool)
-      assert.deepEqual(
-        revisions.map(({ revision }) => revision),
-        [2, 3],
-      )
-      assert.equal((revisions[1]?.data as { template: { spec: { region: string } } }).template.spec.region, 'a')
-      assert.equal(scene.everMade(pool), 3)
+    await scene.patchPool(pool, { strategy: { pinnedRevision: 9 } })
+    await scene.expectProgress(pool, 'RevisionNotFound', { message: /9/ })
+    assert.equal((await scene.nodesOf(pool)).filter(isOpen).length, 1)
 
-      await scene.patchPool(pool, { strategy: { pinnedRevision: 9 } })
-      await scene.expectProgress(pool, 'RevisionNotFound', { message: /9/ })
-      assert.equal((await scene.nodesOf(pool)).length, 1)
-    },
-  )
+    await scene.patchPool(pool, { strategy: { pinnedRevision: null }, template: template('a') })
+    await completed(scene, 'a', 'a')
+    assert.deepEqual(await numbersOf(scene), { a: 3, b: 2 }, 'asked for again it is the newest')
+    assert.equal(scene.everMade(pool), 2)
+  })
 
   promise('of unused records as many are kept as the limit says', async scene => {
     const pool = await scene.runningPool({ replicas: 0, spec: { template: template('r0'), revisionHistoryLimit: 2 } })

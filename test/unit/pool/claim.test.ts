@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { claimOf, olderOverlapping, selects } from '../../../operator/pool/claim.ts'
+import { claimOf, isMadeFrom, olderOverlapping, selects } from '../../../operator/pool/claim.ts'
 import { aNode, aPool } from './objects.ts'
 
 const names = (objects: readonly { metadata: { name: string } }[]): string[] => objects.map(it => it.metadata.name)
@@ -45,6 +45,22 @@ test('what a pool adopts it would never let go, and the other way round', () => 
       assert.equal(adopts, selects(pool, node))
     }),
   )
+})
+
+test('a node that people made counts as made from a template when it is all that the template says', () => {
+  const template = { metadata: { labels: { app: 'sfu' }, annotations: { team: 'media' } }, spec: { className: 'sim' } }
+  const marks = { labels: { app: 'sfu', more: 'x' }, annotations: { team: 'media', note: 'hello' } }
+  const node = aNode('n', marks)
+  assert.equal(isMadeFrom(node, template), true)
+  assert.equal(isMadeFrom({ ...node, spec: { ...node.spec, cordoned: true } }, template), true)
+  assert.equal(isMadeFrom({ ...node, spec: { ...node.spec, region: 'eu' } }, template), false)
+  assert.equal(isMadeFrom(aNode('n', { ...marks, annotations: {} }), template), false)
+  assert.equal(isMadeFrom(aNode('n', { ...marks, labels: { app: 'other' } }), template), false)
+  assert.equal(
+    isMadeFrom(aNode('n', { ...marks, labels: { ...marks.labels, 'rtcnode.io/revision': 'x' } }), template),
+    false,
+  )
+  assert.equal(isMadeFrom(aNode('n'), { spec: { className: 'sim' } }), true)
 })
 
 const born = (seconds: number) => ({
