@@ -2,6 +2,7 @@ package main
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -17,7 +18,7 @@ type call struct {
 	publish   bool
 	report    *report
 	ended     chan struct{}
-	endOnce   sync.Once
+	hasEnded  atomic.Bool
 	lock      sync.Mutex
 	room      *lksdk.Room // nil until joined
 	leaving   bool
@@ -79,8 +80,11 @@ func (c *call) leave() {
 	if room == nil {
 		return
 	}
-	c.end("left", nil)
-	room.Disconnect()
+	if c.hasEnded.CompareAndSwap(false, true) {
+		c.report.event("left", c.name, nil)
+		room.Disconnect() // before anybody takes us for ended and exits, else the server waits for us for a while
+		close(c.ended)
+	}
 }
 
 func (c *call) cut(reason lksdk.DisconnectionReason) {
@@ -95,10 +99,10 @@ func (c *call) cut(reason lksdk.DisconnectionReason) {
 
 // end reports the first end only: a leave is followed by the disconnect it causes.
 func (c *call) end(event string, fields map[string]any) {
-	c.endOnce.Do(func() {
+	if c.hasEnded.CompareAndSwap(false, true) {
 		c.report.event(event, c.name, fields)
 		close(c.ended)
-	})
+	}
 }
 
 func (c *call) receive(track *webrtc.TrackRemote) {
