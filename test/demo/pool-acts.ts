@@ -101,10 +101,8 @@ async function rollOut(scene: Scene): Promise<void> {
     )
     const node = next(look)?.name ?? ''
     replacements.push(node)
-    await join(scene, room, node, replacements.length)
-    screen.say(
-      `${node} takes rooms; ${replacements.length === 1 ? 'one joins' : `${replacements.length} join`} “${room}” there.`,
-    )
+    await join(scene, room, node, replacements.length + 1)
+    screen.say(`${node} takes rooms: ${replacements.length + 1} people meet in “${room}” there.`)
   }
   await kubectl(scene, ['wait', `rtcp/${name}`, '--for=condition=Reconciling=false', '--timeout=60s'])
   const done = await observer.untilLook('the roll-out is complete', isRolledOut, 30)
@@ -162,7 +160,8 @@ async function scaleIn(scene: Scene): Promise<void> {
   const victim = await isScaledIn(scene, REPLICAS - 1)
   verdict.check(`the node with the fewest people (${quietest}) was chosen again`, victim.name === quietest)
   screen.say(`${victim.name} was closed. It goes when it has been empty for 5 s, as spec.scaleIn.emptySeconds says.`)
-  screen.say(`${await oneLeaves(scene, victim.name)} hangs up.`)
+  await leaveOneByOne(scene, victim.name)
+  screen.say('Its 2 people have hung up.')
   const lastLeftAt = Date.now()
   await goes(scene, victim.name)
   const goneAfterMs = lostAt(observer, victim.name, 'object') - lastLeftAt

@@ -91,7 +91,7 @@ function endsWell(demo: Demo): void {
   const verdict = demo.output().trimEnd().split('\n').at(-1) ?? ''
   assert.match(verdict, /^PASSED · 3 nodes Running in \d/)
   assert.match(verdict, / · pool open in \d\S* s, 1 reopened, 3 rolled out · /)
-  assert.match(verdict, / · 27 joined, 24 left by themselves, 3 moved at the deadline · cut: 0 · /)
+  assert.match(verdict, / · 30 joined, 27 left by themselves, 3 moved at the deadline · cut: 0 · /)
   assert.deepEqual(leftBehind(demo.pid), [])
 }
 
