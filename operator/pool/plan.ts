@@ -30,13 +30,15 @@ export function plan(view: PoolView): Plan {
   const progress = progressOf(view, census, rollout, failedStarts, updateRevision)
   const at = { view, census, rollout: progress.isLate ? halted(rollout) : rollout, updateRevision, failedStarts }
   const findings = standsBack(view) ? [] : steps.map(step => step(at))
-  const batch = findings.find(finding => finding.batch !== undefined)?.batch
+  const speaker = findings.findIndex(finding => finding.batch !== undefined)
+  const batch = findings[speaker]?.batch
+  const heard = batch === undefined ? findings : findings.slice(0, speaker + 1)
   const { status, because } = statusOf(at, progress, findings.find(finding => finding.inhibited)?.inhibited)
   const lookAgainMs = soonest([census.nextOpensInMs, progress.lateInMs, ...findings.map(it => it.lookAgainMs)])
   return {
     status,
     because,
-    held: findings.flatMap(({ held }) => held ?? []),
+    held: heard.flatMap(({ held }) => held ?? []),
     ...(batch === undefined ? {} : { batch }),
     ...(lookAgainMs === undefined ? {} : { lookAgainMs }),
   }

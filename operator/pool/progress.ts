@@ -59,6 +59,6 @@ function beginsAnew({ pool }: PoolView, isUnderWay: boolean, updateRevision: str
 
 function latestOf(recorded: string | undefined, readySince: Instant | undefined, { pool, now }: PoolView): string {
   const recordedAt = fromTimestamp(recorded) ?? now
-  const openSince = Math.min(now, (readySince ?? recordedAt) + pool.spec.minReadySeconds * 1_000)
-  return recorded !== undefined && recordedAt >= openSince ? recorded : toTimestamp(instant(openSince))
+  const openSince = readySince === undefined ? recordedAt : readySince + pool.spec.minReadySeconds * 1_000
+  return recorded !== undefined && recordedAt >= openSince ? recorded : toTimestamp(instant(Math.min(now, openSince)))
 }

@@ -7,7 +7,7 @@ import * as fc from 'fast-check'
 import { plan } from '../../../operator/pool/plan.ts'
 import type { Plan } from '../../../operator/pool/view.ts'
 import { V1, V2, V3 } from './build.ts'
-import { type PoolEdit, type World, world } from './world.ts'
+import { type World, world } from './world.ts'
 
 const numRuns = Number(process.env['RTCNODE_RUNS'] ?? 1_500)
 
@@ -53,7 +53,7 @@ type Event = typeof event extends fc.Arbitrary<infer E> ? E : never
 
 const histories = fc.record({
   replicas: fc.nat({ max: 8 }),
-  events: fc.array(event, { maxLength: 60 }),
+  events: fc.array(event, { maxLength: 60, size: 'max' }),
 })
 
 function happen(it: World, what: Event): void {
@@ -89,7 +89,7 @@ function happen(it: World, what: Event): void {
     case 'aim':
       return it.aim(what.at)
     case 'edit':
-      return it.edit(what.edit as PoolEdit)
+      return it.edit(what.edit)
     case 'registry':
       return it.registry({ inSight: what.inSight, frozen: what.frozen })
   }

@@ -291,9 +291,12 @@ function checkDeletion({ node, registration }: Member, now: Instant): void {
   assert.ok(registration.emptyForMs >= EMPTY_SECONDS * 1_000)
 }
 
-function isReopenable({ node, hostGoing }: Member, { target }: PoolView): boolean {
+/** Well, of the update revision, and closed by the pool. */
+function isReopenable(member: Member, { target }: PoolView): boolean {
+  const { node, hostGoing } = member
   const { annotations = {}, labels = {}, deletionTimestamp } = node.metadata
   if (deletionTimestamp !== undefined || hostGoing || annotations['rtcnode.io/closed-by-pool'] === undefined)
     return false
+  if (!has(member, 'Ready') || node.status?.classHash !== undefined) return false
   return target.state === 'known' && labels['rtcnode.io/revision'] === target.revision
 }
