@@ -1,7 +1,7 @@
 // The second half of the story: a pool of SFU nodes that shrinks, takes that back, and rolls out, while people are in calls.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RTCNodePool } from '../../operator/api/rtcnodepool.ts'
-import { closedFor, counts, isServing, type NodeSeen, revisionOf, takesNoRooms } from './node-seen.ts'
+import { closedFor, counts, isServing, type NodeSeen, phaseOf, revisionOf, takesNoRooms } from './node-seen.ts'
 import type { Look } from './observer.ts'
 import {
   type Act,
@@ -77,60 +77,60 @@ async function scaleInAndBack(scene: Scene): Promise<void> {
 }
 
 async function rollOut(scene: Scene): Promise<void> {
-  const { observer, verdict, screen, pool: name } = scene
-  const old = ownNodes(scene)
-  const oldNames = old.map(node => node.name)
-  const isNew = (node: NodeSeen): boolean => !oldNames.includes(node.name)
-  const oldRevision = lastLook(scene).pool?.status?.updateRevision
+  const { observer, verdict, screen } = scene
+  const old = ownNodes(scene).map(({ name }) => name)
+  const talking = peopleOn(scene, old)
   const firstLook = observer.looks.length
-  const talking = oldNames.reduce((sum, node) => sum + presentOn(scene, node), 0)
-  const annotations = { 'example.com/release': '2' }
-  const patch = { spec: { podTemplate: { metadata: { annotations } } } }
   screen.say(`${talking} people are in calls, on all of its nodes.`)
-  await kubectl(scene, ['patch', 'rtcnodeclass', 'livekit', '--type=merge', '--patch', JSON.stringify(patch)])
+  const release = { metadata: { annotations: { 'example.com/release': '2' } } }
+  const patch = JSON.stringify({ spec: { podTemplate: release } })
+  await kubectl(scene, ['patch', 'rtcnodeclass', 'livekit', '--type=merge', '--patch', patch])
   screen.say('Replacements come first: an old node is closed only when a new one takes rooms.')
 
-  const replacements: string[] = []
-  for (const room of ['premiere', 'matinee', 'encore']) {
-    const next = (look: Look) =>
-      nodesOfPool(look).find(it => isNew(it) && isServing(it) && counts(it) && !replacements.includes(it.name))
-    const look = await observer.untilLook(
-      `a replacement for “${room}”`,
-      it => next(it)?.object?.status?.phase === 'Running',
-      60,
-    )
-    const node = next(look)?.name ?? ''
-    replacements.push(node)
-    await join(scene, room, node, replacements.length + 1)
-    screen.say(`${node} takes rooms: ${replacements.length + 1} people meet in “${room}” there.`)
-  }
-  await kubectl(scene, ['wait', `rtcp/${name}`, '--for=condition=Reconciling=false', '--timeout=60s'])
-  const done = await observer.untilLook('the roll-out is complete', isRolledOut, 30)
-  const { currentRevision, updatedReplicas } = done.pool?.status ?? {}
-  verdict.check('the roll-out went to another revision', currentRevision !== oldRevision)
-  verdict.check('all counted nodes are updated', updatedReplicas === REPLICAS)
-  verdict.check(
-    'replacements are labelled with the new revision',
-    replacements.every(it => revisionOf(observer.node(it)) === currentRevision),
-  )
-  for (const node of oldNames) await observer.until(node, 'takes no new rooms', takesNoRooms, 30)
-  verdict.check(
-    'old nodes were closed by the roll-out',
-    oldNames.every(it => closedFor(observer.node(it)) === 'RollOut'),
-  )
-  const still = oldNames.reduce((sum, node) => sum + presentOn(scene, node), 0)
+  await replacementsTakeRooms(scene, old)
+  for (const name of old) await observer.until(name, 'takes no new rooms', takesNoRooms, 30)
+  const isClosed = (name: string): boolean => closedFor(observer.node(name)) === 'RollOut'
+  verdict.check('old nodes were closed by the roll-out', old.every(isClosed))
+  const still = peopleOn(scene, old)
   verdict.check('the roll-out interrupted nobody', still === talking)
   screen.say(
-    `All three are replaced, and the ${still} people on the old ones talk on. Now they hang up, one after the other.`,
+    `All are replaced, and the ${still} people on the old nodes talk on. Now they hang up, one after the other.`,
   )
-  await Promise.all(oldNames.map(node => leaveOneByOne(scene, node)))
-  for (const node of oldNames) {
-    await goes(scene, node)
-    await reckon(scene, node)
+  await Promise.all(old.map(name => leaveOneByOne(scene, name)))
+  for (const name of old) {
+    await goes(scene, name)
+    await reckon(scene, name)
   }
-  verdict.figures.rolledOut += oldNames.length
-  neverShort(scene, observer.looks.slice(firstLook), oldNames)
-  await showHistory(scene)
+  verdict.figures.rolledOut += old.length
+  neverShort(scene, observer.looks.slice(firstLook), old)
+  const history = await shown(scene, [...historyOf(scene.pool), '--sort-by=.revision'])
+  verdict.check('both revisions are kept for an undo', history.length === 3)
+}
+
+/** People meet on each new node as soon as it takes rooms. */
+async function replacementsTakeRooms(scene: Scene, old: readonly string[]): Promise<void> {
+  const { observer, verdict, screen, pool } = scene
+  const taken = new Set(old)
+  const next = (look: Look) =>
+    nodesOfPool(look).find(it => !taken.has(it.name) && isServing(it) && phaseOf(it) === 'Running')
+  for (const [i, room] of ['premiere', 'matinee', 'encore'].entries()) {
+    const look = await observer.untilLook(`a replacement for “${room}”`, it => next(it) !== undefined, 60)
+    const { name, pod } = next(look) as NodeSeen
+    taken.add(name)
+    verdict.check(`${name} runs the new release`, pod?.metadata.annotations?.['example.com/release'] === '2')
+    await join(scene, room, name, i + 2)
+    screen.say(`${name} takes rooms: ${i + 2} people meet in “${room}” there.`)
+  }
+  await kubectl(scene, ['wait', `rtcp/${pool}`, '--for=condition=Reconciling=false', '--timeout=60s'])
+  const done = await observer.untilLook('the roll-out is complete', isRolledOut, 30)
+  const { currentRevision, updatedReplicas } = done.pool?.status ?? {}
+  const updated = nodesOfPool(done).filter(counts)
+  verdict.check(
+    'all nodes that count are of the new revision',
+    updated.every(it => revisionOf(it) === currentRevision),
+  )
+  verdict.check('the status says so too', updatedReplicas === REPLICAS)
+  await shown(scene, ['get', `rtcp/${pool}`])
 }
 
 /** Judged from every look during the roll-out, by the registry and the specs. */
@@ -143,15 +143,6 @@ function neverShort({ verdict, screen }: Scene, looks: readonly Look[], old: rea
   verdict.check(`never more than ${REPLICAS + MAX_SURGE} counted, but there were ${most}`, most <= REPLICAS + MAX_SURGE)
   verdict.check('the first replacement took rooms before an old node was closed', served === true)
   screen.say(`At every moment at least ${open} nodes took rooms; never more than ${most}, those that emptied aside.`)
-}
-
-async function showHistory(scene: Scene): Promise<void> {
-  const { stage, screen, verdict, pool } = scene
-  const args = ['get', 'controllerrevisions', '-l', `rtcnode.io/pool=${pool}`]
-  screen.command(`kubectl ${args.join(' ')}`)
-  const history = (await stage.cluster.kubectl(args)).trimEnd().split('\n')
-  for (const line of history) screen.say(line)
-  verdict.check('both revisions are kept for an undo', history.length === 3)
 }
 
 async function scaleIn(scene: Scene): Promise<void> {
@@ -178,8 +169,7 @@ async function nothingIsLeft(scene: Scene): Promise<void> {
   const names = [...ownNodes(scene).map(node => node.name), spare]
   await kubectl(scene, ['delete', `rtcp/${pool}`, `rtcnode/${spare}`, '--wait=false'])
   for (const name of names) await observer.until(name, 'takes no new rooms', takesNoRooms, 30)
-  const people = names.reduce((sum, name) => sum + presentOn(scene, name), 0)
-  screen.say(`Deleting drains, too: ${people} people are still in their calls. They hang up.`)
+  screen.say(`Deleting drains, too: ${peopleOn(scene, names)} people are still in their calls. They hang up.`)
   await Promise.all(names.map(name => allLeave(scene, name)))
   for (const name of names) {
     await goes(scene, name)
@@ -191,6 +181,19 @@ async function nothingIsLeft(scene: Scene): Promise<void> {
 }
 
 // --- what the acts share ------------------------------------------------------------------------------------------
+
+const historyOf = (pool: string): string[] => ['get', 'controllerrevisions', '-l', `rtcnode.io/pool=${pool}`]
+
+const peopleOn = (scene: Scene, nodes: readonly string[]): number =>
+  nodes.reduce((sum, name) => sum + presentOn(scene, name), 0)
+
+/** The command and its answer, line by line. */
+async function shown({ stage, screen }: Scene, args: string[]): Promise<readonly string[]> {
+  screen.command(`kubectl ${args.join(' ')}`)
+  const lines = (await stage.cluster.kubectl(args)).trimEnd().split('\n')
+  for (const line of lines) screen.say(line)
+  return lines
+}
 
 const scale = (scene: Scene, replicas: number): Promise<void> =>
   kubectl(scene, ['scale', `rtcp/${scene.pool}`, `--replicas=${replicas}`])
