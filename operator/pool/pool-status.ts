@@ -7,7 +7,7 @@ import type { Condition } from '../api/meta.ts'
 import type { PoolReason } from '../api/reasons.ts'
 import type { PoolConditionType, RTCNodePoolStatus } from '../api/rtcnodepool.ts'
 import { withFindings } from '../kube/conditions.ts'
-import { revisionOf } from './census.ts'
+import { type Census, revisionOf } from './census.ts'
 import type { Progress } from './progress.ts'
 import { enoughOpen } from './rollout.ts'
 import type { Finding, Inhibition, Situation } from './situation.ts'
@@ -76,22 +76,23 @@ function restingReason({ view, census, rollout }: Situation): PoolReason {
   return rollout.heldBack > 0 ? 'HeldBack' : 'Partitioned'
 }
 
-/** Advances when no node of another revision counts; not while somebody holds nodes back at the one of before. */
+/** Advances when a roll-out is complete; not while somebody holds nodes back at the one of before. */
 function currentRevision({ view, census, updateRevision }: Situation): string | undefined {
   const { status, spec } = view.pool
   const recorded = status?.currentRevision
-  const old = census.counted.find(({ updated }) => !updated)
-  if (recorded === undefined) return old === undefined ? updateRevision : oldestRevision(census.counted)
+  const isComplete =
+    census.updated === census.counted.length &&
+    census.starting === 0 &&
+    census.counted.length >= Math.max(1, spec.replicas)
   const isHeld = spec.strategy.paused || spec.strategy.partition > 0
-  return old === undefined && !isHeld && updateRevision !== undefined ? updateRevision : recorded
+  if (isComplete && (recorded === undefined || !isHeld)) return updateRevision ?? recorded
+  return recorded ?? servingBefore(census)
 }
 
 /** Nodes that were adopted tell what went before. The same one in whatever order they come. */
-function oldestRevision(counted: Situation['census']['counted']): string {
-  return counted
-    .filter(({ updated }) => !updated)
-    .map(({ member }) => revisionOf(member.node))
-    .reduce((a, b) => (b < a ? b : a))
+function servingBefore({ counted }: Census): string | undefined {
+  const revisions = counted.filter(({ updated, open }) => open && !updated).map(({ member }) => revisionOf(member.node))
+  return revisions.length === 0 ? undefined : revisions.reduce((a, b) => (b < a ? b : a))
 }
 
 /** A tenth, or between somebody and nobody: the live figure belongs to the registry. */

@@ -37,13 +37,7 @@ test('of nodes that are alike the oldest revision goes, an unknown one before al
 test('zones are emptied evenly, not one after the other', () => {
   const zones = { a1: 'a', a2: 'a', a3: 'a', a4: 'a', b1: 'b', b2: 'b' }
   const order = orderOf(Object.fromEntries(Object.entries(zones).map(([name, zone]) => [name, { zone }])))
-  assert.deepEqual(
-    order
-      .slice(0, 4)
-      .map(name => name[0])
-      .sort(),
-    ['a', 'a', 'a', 'b'],
-  )
+  assert.equal(order.slice(0, 4).filter(name => name.startsWith('a')).length, 3)
 })
 
 test('a node whose load is unknown goes last; a priority that is no integer counts as none', () => {

@@ -110,10 +110,11 @@ export function world(replicas: number, breaks: ReadonlySet<string> = new Set())
     if (node.deleted === undefined) touch(node, { deleted: { at: now, drain } })
   }
 
-  function apply(batch: Batch, status: Plan['status']): void {
+  function apply(batch: Batch, seen: PoolView): void {
     switch (batch.do) {
       case 'create': {
-        const revision = batch.from === 'update' ? target : (status.currentRevision ?? target)
+        const revision = batch.from === 'update' ? updateOf(seen) : seen.pool.status?.currentRevision
+        assert.ok(revision !== undefined)
         for (let i = 0; i < batch.count; i += 1) nodes.push(aSimNode(`eu-${++born}`, revision, now))
         return
       }
@@ -134,7 +135,7 @@ export function world(replicas: number, breaks: ReadonlySet<string> = new Set())
   function carryOut(planned: Plan, seen: PoolView): void {
     checkPlan(planned, seen)
     if (planned.batch === undefined) pool = { ...pool, status: planned.status }
-    else apply(planned.batch, seen.pool.status ?? planned.status)
+    else apply(planned.batch, seen)
   }
 
   return {
@@ -217,7 +218,10 @@ const aSimNode = (name: string, revision: string, madeAt: number): SimNode => ({
   deleted: undefined,
 })
 
-const isCounted = ({ node }: Member): boolean => !node.spec.cordoned && node.metadata.deletionTimestamp === undefined
+const updateOf = ({ target }: PoolView): string => (target.state === 'known' ? target.revision : assert.fail())
+
+export const isCounted = ({ node }: Member): boolean =>
+  !node.spec.cordoned && node.metadata.deletionTimestamp === undefined
 const has = ({ node }: Member, type: string): boolean =>
   node.status?.conditions?.find(it => it.type === type)?.status === 'True'
 const isOpen = (member: Member): boolean => isCounted(member) && has(member, 'Ready') && has(member, 'AdmissionOpen')
