@@ -1,11 +1,13 @@
 // The second half of the story: a pool of SFU nodes that shrinks, takes that back, and rolls out, while people are in calls.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { closedByPool } from '../../operator/api/closed-by-pool.ts'
 import type { RTCNodePool } from '../../operator/api/rtcnodepool.ts'
 import { closedFor, counts, isServing, type NodeSeen, phaseOf, revisionOf, takesNoRooms } from './node-seen.ts'
 import type { Look } from './observer.ts'
 import {
   type Act,
   allLeave,
+  callsOn,
   goes,
   inSeconds,
   join,
@@ -40,7 +42,7 @@ async function askForPool(scene: Scene): Promise<void> {
   const nodes = ownNodes(scene)
   verdict.check(`the pool made ${REPLICAS} nodes, and no more`, nodes.length === REPLICAS)
   verdict.check('the pool is Available', conditionOf(pool, 'Available')?.status === 'True')
-  screen.say('They are RTCNodes as before, owned by the pool: it replaces those that die.')
+  screen.say('They are RTCNodes as those before, but owned by the pool.')
 
   const rooms = [4, 3, 2].map((people, i) => ({ people, room: `room-${i + 1}`, node: nodes[i]?.name ?? '' }))
   screen.say(`People join: ${rooms.map(({ people, node }) => `${people} on ${node}`).join(', ')}.`)
@@ -53,12 +55,17 @@ async function scaleInAndBack(scene: Scene): Promise<void> {
   const quietest = fewestPeople(scene, before)
   const victim = await isScaledIn(scene, REPLICAS - 1)
   verdict.check(`the node with the fewest people (${quietest}) was chosen`, victim.name === quietest)
+  const deadline = victim.object && closedByPool(victim.object)?.deadline
+  verdict.check('its people have about an hour', Math.abs(Date.parse(deadline ?? '') - Date.now() - 3_600_000) < 60_000)
   const people = presentOn(scene, victim.name)
-  screen.say(
-    `The pool has closed ${victim.name}, where the fewest people are: no new rooms, and its ${people} people stay.`,
+  screen.say(`The pool has closed ${victim.name}, where the fewest people are: it takes no new rooms.`)
+  verdict.check(
+    'nobody there was disturbed',
+    callsOn(scene, victim.name).every(({ told }) => told.length === 0),
   )
+  screen.say(`Its ${people} people notice nothing; they may stay until ${deadline}.`)
   screen.say(
-    `${await oneLeaves(scene, victim.name)} hangs up. The other is still there when three nodes are wanted again.`,
+    `${await oneLeaves(scene, victim.name)} hangs up. The other still talks when three nodes are wanted again.`,
   )
 
   const askedAt = Date.now()
@@ -131,6 +138,9 @@ async function replacementsTakeRooms(scene: Scene, old: readonly string[]): Prom
   )
   verdict.check('the status says so too', updatedReplicas === REPLICAS)
   await shown(scene, ['get', `rtcp/${pool}`])
+  screen.say(
+    'SESSIONS is coarse there, at most one write in 30 s. What is true this second is in the registry, see REGISTRY below.',
+  )
 }
 
 /** Judged from every look during the roll-out, by the registry and the specs. */
@@ -142,7 +152,9 @@ function neverShort({ verdict, screen }: Scene, looks: readonly Look[], old: rea
   verdict.check(`never fewer than ${REPLICAS} took rooms, but there were ${open}`, open >= REPLICAS)
   verdict.check(`never more than ${REPLICAS + MAX_SURGE} counted, but there were ${most}`, most <= REPLICAS + MAX_SURGE)
   verdict.check('the first replacement took rooms before an old node was closed', served === true)
-  screen.say(`At every moment at least ${open} nodes took rooms; never more than ${most}, those that emptied aside.`)
+  screen.say(
+    `In each of ${looks.length} looks at it, at least ${open} nodes took rooms, and at most ${most} counted: those that empty come on top.`,
+  )
 }
 
 async function scaleIn(scene: Scene): Promise<void> {

@@ -44,7 +44,7 @@ export function createScreen(out: NodeJS.WriteStream): Screen {
     say: text => write(INDENT + text),
     command: text => write(INDENT + paint('cyan', `$ ${text}`)),
     aside: text => write(INDENT + paint('dim', text)),
-    show: look => show(rowsOf(look)),
+    show: look => show(tableOf(look)),
     curtain(text) {
       freeze()
       write(INDENT + paint('dim', text))
@@ -62,9 +62,15 @@ interface Row {
   readonly isOver: boolean
 }
 
+interface Table {
+  /** Above the header, which is that of the nodes. */
+  readonly pool: readonly Row[]
+  readonly nodes: readonly Row[]
+}
+
 interface Output {
   write(line: string): void
-  show(rows: readonly Row[]): void
+  show(table: Table): void
   /** What was shown stays as it is; the next comes below, without what is over. */
   freeze(): void
 }
@@ -83,11 +89,12 @@ function liveTable(out: NodeJS.WriteStream): Output {
 
   return {
     write: line => draw([line], table),
-    show(rows) {
+    show({ pool, nodes }) {
       // A line that wraps would take two rows of the terminal, and the next refresh would begin one too low.
       const fitting = (line: string) => (INDENT + line).slice(0, out.columns)
-      const shown = rows.filter(({ name }) => !buried.has(name))
-      const next = ['', paint('dim', fitting(header)), ...shown.map(({ text, style }) => paint(style, fitting(text)))]
+      const shown = nodes.filter(({ name }) => !buried.has(name))
+      const painted = (rows: readonly Row[]) => rows.map(({ text, style }) => paint(style, fitting(text)))
+      const next = ['', ...painted(pool), paint('dim', fitting(header)), ...painted(shown)]
       if (next.join() !== table.join()) draw([], next)
       over = shown.filter(({ isOver }) => isOver).map(({ name }) => name)
     },
@@ -106,8 +113,8 @@ function changedRows(out: NodeJS.WriteStream): Output {
   const write = (line: string): void => void out.write(`${line}\n`)
   return {
     write,
-    show(rows) {
-      for (const { name, text } of rows.filter(row => shown.get(row.name) !== row.text)) {
+    show({ pool, nodes }) {
+      for (const { name, text } of [...pool, ...nodes].filter(row => shown.get(row.name) !== row.text)) {
         if (!isHeaded) write(`${INDENT}   TIME  ${header}`)
         isHeaded = true
         shown.set(name, text)
@@ -129,7 +136,7 @@ const inColumns = (cells: readonly string[]): string =>
 
 const header = inColumns(columns.map(({ title }) => title))
 
-const rowsOf = ({ pool, nodes }: Look): readonly Row[] => [...(pool ? [rowOfPool(pool)] : []), ...nodes.map(rowOfNode)]
+const tableOf = ({ pool, nodes }: Look): Table => ({ pool: pool ? [rowOfPool(pool)] : [], nodes: nodes.map(rowOfNode) })
 
 /** The figures of `kubectl get rtcp`. */
 function rowOfPool({ metadata, spec, status }: RTCNodePool): Row {
