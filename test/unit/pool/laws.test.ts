@@ -76,6 +76,8 @@ const pools = fc
       fc.record({ revision, count: fc.integer({ min: 1, max: 9 }), at: fc.constantFrom(NOW - 400, NOW - 5) }),
     ),
   })
+  // The API refuses a pool that could replace nothing.
+  .filter(({ surge, unavailable }) => surge !== 0 || unavailable !== 0)
   .map(given =>
     aPool(given.replicas, {
       surge: given.surge,

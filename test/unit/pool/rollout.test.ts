@@ -50,6 +50,8 @@ test('a roll-out goes on while old nodes empty in their own time', () => {
 test('a roll-out takes old nodes that do not take rooms first', () => {
   const members = [...old(2, { sessions: 0 }), aNode('old3', { sessions: 50, unready: 'PodNotReady' }), ...young(1)]
   assert.equal(told(planned(rolling(3), members)), 'close old3')
+  const waiting = [...members.slice(0, 3), ...young(1, starting)]
+  assert.equal(told(planned(rolling(3), waiting)), 'nothing', 'it may serve again before its replacement does')
 })
 
 test('a roll-out with maxSurge 0 closes before it creates', () => {

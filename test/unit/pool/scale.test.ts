@@ -57,6 +57,7 @@ test('a pool reopens the node that most people are on, and none whose host is ab
     aNode('going', { closed: byScaleIn, sessions: 99, hostGoing: true }),
   ]
   assert.equal(told(planFor(aPool(1), closed)), 'reopen many')
+  assert.equal(told(planFor(aPool(1), closed.slice(2))), 'create 1')
 })
 
 test('a pool leaves a node that a person closed alone, and makes another', () => {
