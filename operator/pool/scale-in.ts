@@ -57,9 +57,9 @@ function choose(order: readonly Candidate[], may: Replaceable): Choice {
   let open = may.open
   for (const candidate of order) {
     if (chosen.length === may.nodes) break
-    const { judged, name } = candidate
+    const { judged, name, sessions } = candidate
     if (judged.open && open === 0) continue
-    if (loadOf(judged.member) === undefined && !neverServed(judged.member)) {
+    if (sessions === Number.POSITIVE_INFINITY && !candidate.neverServed) {
       held.push({ name, because: 'it is not known how many people are there' })
       continue
     }
@@ -81,15 +81,15 @@ const sentences: Record<ClosingReason, string> = {
 
 function removing(at: Situation, chosen: readonly Candidate[], reason: ClosingReason): Finding {
   const because = sentences[reason]
-  const idle = chosen.filter(({ judged }) => neverServed(judged.member))
+  const idle = chosen.filter(candidate => candidate.neverServed)
   if (idle.length > 0) return deleting(idle.map(({ judged }) => picked(judged, `${because}, and it never served`)))
   if (chosen.length === 0) return nothing
   const deadlineAfter = deadlinesFrom(at.view.now)
-  const nodes = chosen.map(({ judged, sessions }) => ({
-    ...picked(judged, `${because}; ${people(sessions)} there`),
-    reason,
-    deadline: deadlineAfter(staySeconds(at, judged)),
-  }))
+  const nodes = chosen.map(({ judged, sessions }) => {
+    const { name, uid, resourceVersion } = judged.member.node.metadata
+    const deadline = deadlineAfter(staySeconds(at, judged))
+    return { name, uid, resourceVersion, because: `${because}; ${people(sessions)} there`, reason, deadline }
+  })
   return { batch: { do: 'close', nodes } }
 }
 
@@ -100,7 +100,9 @@ const staySeconds = ({ view }: Situation, { member }: Judged): number =>
 function deadlinesFrom(now: Instant): (seconds: number) => string {
   const known = new Map<number, string>()
   return seconds => {
-    const deadline = known.get(seconds) ?? toTimestamp(later(now, 1_000 * seconds))
+    const before = known.get(seconds)
+    if (before !== undefined) return before
+    const deadline = toTimestamp(later(now, 1_000 * seconds))
     known.set(seconds, deadline)
     return deadline
   }

@@ -11,6 +11,8 @@ export interface Candidate {
   readonly priority: number
   readonly hostGoing: boolean
   readonly started: boolean
+  /** Nobody was ever sent there. */
+  readonly neverServed: boolean
   /** Participants now. Heartbeats tell no ages, so those who stay longest are expected where most are. Infinity: unknown. */
   readonly sessions: number
   readonly rooms: number
@@ -55,6 +57,7 @@ export function inVictimOrder(view: PoolView, nodes: readonly Judged[]): Candida
       priority: priorityOf(member.node),
       hostGoing: member.hostGoing,
       started: hasStarted(member.node),
+      neverServed: neverServed(member),
       sessions: load?.sessions ?? Number.POSITIVE_INFINITY,
       rooms: load?.rooms ?? 0,
       freesHost: status?.nodeName !== undefined && onHost.get(status.nodeName) === 1,
