@@ -49,6 +49,8 @@ const recipes = {
     package: 'github.com/livekit/livekit-server/cmd/server',
     takes: '90 s',
   },
+  'keda-operator': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/operator', takes: '7 min' },
+  'keda-adapter': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/adapter', takes: '20 s' },
   pause: { module: 'modules/pause', package: '.', takes: '2 s' },
   loader: { module: '../load', package: '.', takes: '40 s' },
 } satisfies Record<string, Recipe>
@@ -80,6 +82,12 @@ export async function ensureBinaries<Name extends BinaryName>(
   // One after the other: `go build` uses all cores by itself, and each build feeds the next one's cache.
   for (const name of names) paths[name] = givenBinary(name) ?? (await cachedBinary(name, log))
   return paths as Record<Name, string>
+}
+
+/** Folder with the sources of a Go module that the program is built from: for what it brings along, such as CRDs. */
+export async function sourcesOf(name: BinaryName, goModule: string): Promise<string> {
+  const told = await go(['mod', 'download', '-json', goModule], recipes[name])
+  return (JSON.parse(told) as { Dir: string }).Dir
 }
 
 /** KUBEBUILDER_ASSETS is the folder where envtest users keep etcd, kube-apiserver and kubectl. */

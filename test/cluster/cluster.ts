@@ -24,6 +24,8 @@ export interface ClusterOptions {
   kwokNodes?: number
   /** Takes the API server's own limits off, for benches. */
   highThroughput?: boolean
+  /** An API of metrics may join (keda.ts), and an HPA is looked at every second. */
+  autoscaling?: boolean
   /** Both etcds with fsync, for tests that kill one. */
   durable?: boolean
   /** The registry speaks only mutual TLS. */
@@ -76,6 +78,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
 async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promise<Cluster> {
   const { hosts = 0, kwokNodes = 0, durable = false, highThroughput = false, log = console.error } = options
+  const { autoscaling = false } = options
   const binaries = await ensureBinaries(kwokNodes > 0 ? [...controlPlaneBinaries, 'kwok'] : controlPlaneBinaries, {
     log,
   })
@@ -107,11 +110,17 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
       etcdUrl: etcd.url,
       withHosts: hosts > 0,
       highThroughput,
+      aggregates: autoscaling,
       ...(auditLogPath && { auditLogPath }),
     }),
   )
   const [controllerManager, scheduler, kwok] = await together([
-    started(startControllerManager(site, binaries['kube-controller-manager'])),
+    started(
+      startControllerManager(site, {
+        binary: binaries['kube-controller-manager'],
+        ...(autoscaling && { hpaPeriodSeconds: 1 }),
+      }),
+    ),
     started(startScheduler(site, binaries['kube-scheduler'])),
     kwokNodes > 0 ? started(startKwok({ binary: binaries.kwok, folder, kubeconfigPath, ports })) : undefined,
   ])

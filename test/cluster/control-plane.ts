@@ -66,6 +66,8 @@ export interface ApiserverOptions {
   /** Hosts with kubelets will join: be found by them, and find them. */
   withHosts: boolean
   highThroughput: boolean
+  /** Other API servers may join it as an APIService. */
+  aggregates: boolean
   /** Every write (not reads) is logged here. */
   auditLogPath?: string
 }
@@ -92,6 +94,7 @@ export async function startApiserver(site: ControlPlaneSite, options: ApiserverO
       '--allow-privileged=true',
       ...(options.withHosts ? await hostFlags(site) : ['--endpoint-reconciler-type=none']),
       ...(options.highThroughput ? unthrottled : []),
+      ...(options.aggregates ? await aggregatorFlags(site) : []),
       ...(options.auditLogPath ? auditFlags(folder, options.auditLogPath) : []),
     ],
     logPath: join(folder, 'kube-apiserver.log'),
@@ -108,6 +111,21 @@ async function hostFlags({ folder, address, authority }: ControlPlaneSite): Prom
     `--kubelet-client-key=${key}`,
     // Else `kubectl logs` looks the node's name up in DNS.
     '--kubelet-preferred-address-types=InternalIP',
+  ]
+}
+
+/** How it shows an API server behind it on whose behalf it asks. */
+async function aggregatorFlags({ folder, authority, files }: ControlPlaneSite): Promise<string[]> {
+  const commonName = 'front-proxy'
+  const { cert, key } = writeIdentity(join(folder, 'pki'), commonName, await authority.issue({ commonName }))
+  return [
+    `--proxy-client-cert-file=${cert}`,
+    `--proxy-client-key-file=${key}`,
+    `--requestheader-client-ca-file=${files.ca}`,
+    `--requestheader-allowed-names=${commonName}`,
+    '--requestheader-username-headers=X-Remote-User',
+    '--requestheader-group-headers=X-Remote-Group',
+    '--requestheader-extra-headers-prefix=X-Remote-Extra-',
   ]
 }
 
@@ -130,11 +148,21 @@ function auditFlags(folder: string, auditLogPath: string): string[] {
   return [`--audit-policy-file=${policyPath}`, `--audit-log-path=${auditLogPath}`, '--audit-log-maxsize=4096']
 }
 
-export async function startControllerManager(site: ControlPlaneSite, binary: string): Promise<Server> {
+export interface ControllerManagerOptions {
+  binary: string
+  /** How often an HPA is looked at. Default: what Kubernetes says, 15. */
+  hpaPeriodSeconds?: number
+}
+
+export async function startControllerManager(
+  site: ControlPlaneSite,
+  { binary, hpaPeriodSeconds }: ControllerManagerOptions,
+): Promise<Server> {
   return startComponent(site, 'kube-controller-manager', binary, [
     `--service-account-private-key-file=${site.files.tokenPrivateKey}`,
     `--root-ca-file=${site.files.ca}`,
     '--use-service-account-credentials',
+    ...(hpaPeriodSeconds === undefined ? [] : [`--horizontal-pod-autoscaler-sync-period=${hpaPeriodSeconds}s`]),
   ])
 }
 
