@@ -19,7 +19,7 @@ export interface Outcome {
   /** Nodes that may have been made: nobody answered. */
   readonly unsure: readonly ObjectKey[]
   /** What stopped it before its end; a refusal before all else. */
-  readonly failure?: unknown
+  readonly failure?: Error | undefined
 }
 
 /** The API server would not take an RTCNode of this pool; `message` is in its words. */

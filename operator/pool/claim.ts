@@ -25,8 +25,8 @@ export function claimOf(pool: RTCNodePool, owned: readonly RTCNode[], orphans: r
 export const selects = (pool: RTCNodePool, object: { readonly metadata: Pick<KubeObject['metadata'], 'labels'> }) =>
   hasAll(object.metadata.labels, pool.spec.selector.matchLabels)
 
-const hasAll = (labels: Labels | undefined, wanted: Labels): boolean =>
-  Object.entries(wanted).every(([name, value]) => labels?.[name] === value)
+const hasAll = (own: Labels | undefined, wanted: Labels): boolean =>
+  Object.entries(wanted).every(([name, value]) => own?.[name] === value)
 type Labels = Readonly<Record<string, string>>
 
 /** A node that people made, without a revision on it, just as the pool would have: there is no reason to replace it. */

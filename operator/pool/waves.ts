@@ -4,7 +4,7 @@ import { isConflict, isNotFound } from '../kube/errors.ts'
 export interface Waves<T> {
   readonly done: readonly T[]
   /** Of the last wave, in the order in which they were begun; empty when all went well. */
-  readonly failures: readonly unknown[]
+  readonly failures: readonly Error[]
 }
 
 export const MAX_WAVE = 500
@@ -37,10 +37,12 @@ export async function toEach<T>(objects: readonly T[], write: (object: T) => Pro
   return { done, failures: [] }
 }
 
+const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)))
+
 async function settled<T>(attempts: readonly Promise<T>[]): Promise<Waves<T>> {
   const results = await Promise.allSettled(attempts)
   return {
     done: results.filter(it => it.status === 'fulfilled').map(it => it.value),
-    failures: results.filter(it => it.status === 'rejected').map((it): unknown => it.reason),
+    failures: results.filter(it => it.status === 'rejected').map(({ reason }) => asError(reason)),
   }
 }

@@ -16,9 +16,18 @@ export interface Operators extends AsyncDisposable {
 }
 
 const SOON_MS = 700
+
+export interface OperatorsOptions {
+  /** How soon `killSoon` is; default 700. Longer: fewer deaths, each for more plans. */
+  readonly soonMs?: number
+}
+
 const LEASE = '/apis/coordination.k8s.io/v1/namespaces/rtcnode-system/leases/rtcnode-operator'
 
-export async function startOperators(cluster: Cluster): Promise<Operators> {
+export async function startOperators(
+  cluster: Cluster,
+  { soonMs = SOON_MS }: OperatorsOptions = {},
+): Promise<Operators> {
   const undo = new AsyncDisposableStack()
   const gate = writeGate()
   const api = undo.use(await startApiProxy(cluster, gate))
@@ -37,7 +46,7 @@ export async function startOperators(cluster: Cluster): Promise<Operators> {
   let current = await next()
 
   async function replace(): Promise<void> {
-    await sleep(SOON_MS)
+    await sleep(soonMs)
     await current.kill()
     await current[Symbol.asyncDispose]()
     // As if the dead one's claim had run out: nobody is left to be protected by it, and plans are many.

@@ -1,7 +1,7 @@
 // Which nodes are a pool's own, and which of two pools that want the same stands back.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { claimOf, isMadeFrom, olderOverlapping, selects } from '../../../operator/pool/claim.ts'
 import { aNode, aPool } from './objects.ts'
 

@@ -1,7 +1,7 @@
 // Which records are forgotten: nothing in use, nothing pinned, and as few as the limit allows.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { forgettable } from '../../../operator/pool/history.ts'
 import { type Recorded, recordedIn } from '../../../operator/pool/revision.ts'
 import { aRecord } from './objects.ts'
