@@ -10,7 +10,7 @@ import { ApiError, isAlreadyExists, isForbidden, isInvalid, NotLeaderError } fro
 import { controllerOf, ownerReferenceTo, selects } from './claim.ts'
 import type { Mould } from './revision.ts'
 import type { Batch, Closed, Picked } from './view.ts'
-import { inGrowingWaves, toEach } from './waves.ts'
+import { inGrowingWaves, toEach, type Waves } from './waves.ts'
 import { noteWritten, type PoolWriters } from './writers.ts'
 
 export interface Outcome {
@@ -18,7 +18,7 @@ export interface Outcome {
   readonly done: readonly string[]
   /** Nodes that may have been made: nobody answered. */
   readonly unsure: readonly ObjectKey[]
-  /** What stopped it before its end; a refusal before all else. */
+  /** What stopped it before its end. */
   readonly failure?: Error | undefined
 }
 
@@ -54,16 +54,16 @@ function mouldFor(from: 'update' | 'current', { update, current = update }: Moul
   return mould
 }
 
-const outcomeOf = ({ done, failures }: Awaited<ReturnType<typeof toEach<Picked>>>): Outcome => ({
+const outcomeOf = ({ done, failure }: Waves<Picked>): Outcome => ({
   done: done.map(({ name }) => name),
   unsure: [],
-  failure: failures[0],
+  failure,
 })
 
 async function createNodes(pool: RTCNodePool, count: number, mould: Mould, writers: PoolWriters): Promise<Outcome> {
   const unsure: ObjectKey[] = []
-  const { done, failures } = await inGrowingWaves(count, () => createNode(pool, mould, writers, unsure))
-  return { done, unsure, failure: failures.find(it => it instanceof NodeRefusedError) ?? failures[0] }
+  const { done, failure } = await inGrowingWaves(count, () => createNode(pool, mould, writers, unsure))
+  return { done, unsure, failure }
 }
 
 const NAMES_TRIED = 5

@@ -106,17 +106,17 @@ async function findUnsure({ at, memory, writers }: Reconcile): Promise<boolean> 
 async function takeOver({ at, deps, writers }: Reconcile): Promise<boolean> {
   const orphans = { nodes: at.claim.adopt, records: at.orphanedRecords }
   if (orphans.nodes.length + orphans.records.length === 0) return false
-  const { done, failures } = await adopt(at.pool, orphans, at.aim.update, writers)
+  const { done, failure } = await adopt(at.pool, orphans, at.aim.update, writers)
   if (done.length > 0) deps.events.record(at.pool, eventAbout('Adopted', done.map(nameOf)))
-  if (failures.length > 0) throw failures[0]
+  if (failure !== undefined) throw failure
   return true
 }
 
 async function letGo({ at, deps, writers }: Reconcile): Promise<boolean> {
   if (at.claim.release.length === 0) return false
-  const { done, failures } = await release(at.pool, at.claim.release, writers)
+  const { done, failure } = await release(at.pool, at.claim.release, writers)
   if (done.length > 0) deps.events.record(at.pool, eventAbout('Released', done.map(nameOf)))
-  if (failures.length > 0) throw failures[0]
+  if (failure !== undefined) throw failure
   return true
 }
 
@@ -175,8 +175,8 @@ async function forgetOld({ status }: Plan, { at, writers }: Reconcile): Promise<
   const { pool, recorded, owned } = at
   const names = new Set([status.currentRevision ?? '', status.updateRevision ?? '', ...owned.flatMap(revisionsOfNode)])
   const inUse = { names, pinned: pool.spec.strategy.pinnedRevision }
-  const { failures } = await forget(pool, forgettable(recorded, inUse, pool.spec.revisionHistoryLimit), writers)
-  if (failures.length > 0) throw failures[0]
+  const { failure } = await forget(pool, forgettable(recorded, inUse, pool.spec.revisionHistoryLimit), writers)
+  if (failure !== undefined) throw failure
 }
 
 /** As it is labelled, and with the class its pod was really made from. */

@@ -23,11 +23,11 @@ export async function adopt(
 ): Promise<Waves<RTCNode>> {
   const live = await writers.pools.get(keyOf(pool), { signal: writers.signal })
   const { uid, deletionTimestamp } = live?.metadata ?? {}
-  if (uid !== pool.metadata.uid || deletionTimestamp !== undefined) return { done: [], failures: [] }
+  if (uid !== pool.metadata.uid || deletionTimestamp !== undefined) return { done: [] }
   const records = await toEach(orphans.records, record =>
     patch(pool, record, writers.revisions, adoption(pool, record), writers),
   )
-  if (records.failures.length > 0) return { done: [], failures: records.failures }
+  if (records.failure !== undefined) return { done: [], failure: records.failure }
   return toEach(orphans.nodes, node => {
     const revision = update && isMadeFrom(node, update.template) ? { [labels.revision]: update.revision } : {}
     return patch(pool, node, writers.nodes, adoption(pool, node, revision), writers)

@@ -3,8 +3,8 @@ import { isConflict, isNotFound } from '../kube/errors.ts'
 
 export interface Waves<T> {
   readonly done: readonly T[]
-  /** Of the last wave, in the order in which they were begun; empty when all went well. */
-  readonly failures: readonly Error[]
+  /** What stopped it before its end: the first of the last wave. */
+  readonly failure?: Error | undefined
 }
 
 export const MAX_WAVE = 500
@@ -15,9 +15,10 @@ export async function inGrowingWaves<T>(count: number, attempt: () => Promise<T>
   for (let begun = 0, size = 1; begun < count; begun += size, size = Math.min(MAX_WAVE, size * 2)) {
     const wave = await settled(Array.from({ length: Math.min(size, count - begun) }, attempt))
     done.push(...wave.done)
-    if (wave.failures.length > 0) return { done, failures: wave.failures }
+    const [failure] = wave.failures
+    if (failure !== undefined) return { done, failure }
   }
-  return { done, failures: [] }
+  return { done }
 }
 
 /** An object that changed or went since it was judged is passed over: its news are on their way here. */
@@ -31,15 +32,15 @@ export async function toEach<T>(objects: readonly T[], write: (object: T) => Pro
       }),
     )
     done.push(...wave.done)
-    const failures = wave.failures.filter(failure => !isConflict(failure) && !isNotFound(failure))
-    if (failures.length > 0) return { done, failures }
+    const failure = wave.failures.find(it => !isConflict(it) && !isNotFound(it))
+    if (failure !== undefined) return { done, failure }
   }
-  return { done, failures: [] }
+  return { done }
 }
 
 const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)))
 
-async function settled<T>(attempts: readonly Promise<T>[]): Promise<Waves<T>> {
+async function settled<T>(attempts: readonly Promise<T>[]): Promise<{ done: T[]; failures: Error[] }> {
   const results = await Promise.allSettled(attempts)
   return {
     done: results.filter(it => it.status === 'fulfilled').map(it => it.value),
