@@ -3,22 +3,9 @@
 import assert from 'node:assert/strict'
 import { until } from '../../cluster/until.ts'
 import type { Scene } from '../harness/scene.ts'
-import { startWorldWith, suiteIn } from '../harness/world.ts'
-import { type ProxiedOperator, startProxiedOperator } from './proxied-operator.ts'
+import { suiteIn } from '../harness/world.ts'
+import { leads, roles, startPair } from './pair.ts'
 import type { Fate, Write } from './writes.ts'
-
-interface Pair extends AsyncDisposable {
-  readonly one: ProxiedOperator
-  readonly other: ProxiedOperator
-}
-
-const startPair = () =>
-  startWorldWith(async (cluster): Promise<Pair> => {
-    const undo = new AsyncDisposableStack()
-    const one = undo.use(await startProxiedOperator(cluster, { identity: 'one' }))
-    const other = undo.use(await startProxiedOperator(cluster, { identity: 'other' }))
-    return { one, other, [Symbol.asyncDispose]: () => undo.disposeAsync() }
-  })
 
 suiteIn(startPair, 'leaders', 1, promise => {
   promise('the leader dies: the standby takes over, drains go on, nobody is cut', async (scene, { operator }) => {
@@ -91,21 +78,6 @@ suiteIn(startPair, 'leaders', 1, promise => {
     await scene.expectHeartbeat(busy, 'serving', ({ state }) => state === 'serving')
   })
 })
-
-async function roles({ one, other }: Pair): Promise<{ leader: ProxiedOperator; standby: ProxiedOperator }> {
-  return until(
-    'one leader',
-    async () => {
-      const [first, second] = await Promise.all([leads(one), leads(other)])
-      if (first === second) return undefined
-      return first ? { leader: one, standby: other } : { leader: other, standby: one }
-    },
-    { withinMs: 60_000 },
-  )
-}
-
-const leads = async (operator: ProxiedOperator): Promise<boolean> =>
-  /leader_election_master_status\{[^}]*\} 1/.test(await operator.metrics())
 
 const cordon = (scene: Scene, node: string, cordoned: boolean): Promise<string> =>
   scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', JSON.stringify({ spec: { cordoned } }))

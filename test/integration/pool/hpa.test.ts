@@ -57,6 +57,8 @@ suiteIn(startAutoscaledWorld, 'a pool under an HPA', 3, promise => {
     scene.sfu(b).leaveAll()
     scene.sfu(c).leaveAll()
     await Promise.all([scene.expectGone(b), scene.expectGone(c)])
+    const sizes = world.history.pools(scene.key(pool)).map(({ is }) => is?.status?.replicas ?? 0)
+    assert.equal(Math.max(...sizes), 6, 'never more than the HPA’s most')
     await expectScaling(scene, hpaOf(pool))
   })
 
