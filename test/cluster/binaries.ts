@@ -49,8 +49,8 @@ const recipes = {
     package: 'github.com/livekit/livekit-server/cmd/server',
     takes: '90 s',
   },
-  'keda-operator': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/operator', takes: '8 min' },
-  'keda-adapter': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/adapter', takes: '1 min' },
+  'keda-operator': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/operator', takes: '7 min' },
+  'keda-adapter': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/adapter', takes: '2 min' },
   pause: { module: 'modules/pause', package: '.', takes: '2 s' },
   loader: { module: '../load', package: '.', takes: '40 s' },
 } satisfies Record<string, Recipe>
