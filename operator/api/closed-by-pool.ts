@@ -19,3 +19,7 @@ export function closedByPool({ metadata, spec }: RTCNode): ClosedByPool | undefi
   const deadline = timestamp.safeParse(metadata.annotations?.[annotations.drainDeadline])
   return reason === undefined || !deadline.success ? undefined : { reason, deadline: deadline.data }
 }
+
+/** Also when it says nothing any more, because people have opened the node again. */
+export const bearsMarkOfPool = ({ metadata }: RTCNode): boolean =>
+  metadata.annotations?.[annotations.closedByPool] !== undefined

@@ -1,7 +1,8 @@
 // Counts the nodes of a pool once, for all who ask. Pure; the first thing plan.ts does.
 import { fromTimestamp, type Instant } from '../ambient/clock.ts'
-import { closedByPool } from '../api/closed-by-pool.ts'
+import { bearsMarkOfPool, closedByPool } from '../api/closed-by-pool.ts'
 import { labels } from '../api/marks.ts'
+import type { Condition } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Member, PoolView } from './view.ts'
@@ -20,6 +21,8 @@ export interface Census {
   readonly counted: readonly Judged[]
   /** Closed by the pool. What people have closed is theirs, and in no list. */
   readonly closed: readonly Judged[]
+  /** Closed by the pool once, and open again by people: what was written on them then holds no more. */
+  readonly openedByPeople: readonly Judged[]
   readonly draining: number
   readonly ready: number
   readonly open: number
@@ -31,17 +34,26 @@ export interface Census {
   /** Have served and do not now, or start and something is in their way. */
   readonly unwell: number
   /** By revision: how many nodes have a pod, and how many do not yet. */
-  readonly pods: ReadonlyMap<string, { readonly made: number; readonly awaited: number }>
+  readonly pods: ReadonlyMap<string, PodCount>
   /** When a node of the update revision (any node, when there is none of another) became ready last. */
   readonly readySince: Instant | undefined
   /** The same for the update revision alone. */
   readonly updatedReadySince: Instant | undefined
+  /** When the oldest node of the update revision that is ready was made. */
+  readonly updatedSince: Instant | undefined
   /** When nodes of the update revision were given up, because they did not start. */
   readonly givenUpAt: readonly Instant[]
+  /** Nodes of the update revision that did start and were given up. */
+  readonly lost: readonly { readonly madeAt: Instant; readonly at: Instant }[]
   /** Until the next node has been ready for minReadySeconds. */
   readonly nextOpensInMs: number | undefined
   /** Participants, as far as nodes tell. */
   readonly sessions: number | undefined
+}
+
+interface PodCount {
+  made: number
+  awaited: number
 }
 
 /** `<hash of the template>-<hash of the class>`: what its pod was made from counts, not what the class was before. */
@@ -67,14 +79,12 @@ const failing: ReadonlySet<string> = new Set([
   'StartupTimeout',
 ])
 
-export function censusOf(view: PoolView, updateRevision: string | undefined): Census {
-  const minReadyMs = view.pool.spec.minReadySeconds * 1_000
-  const isUpdated = updatedBy(view, updateRevision)
-  const counted: Judged[] = []
-  const closed: Judged[] = []
-  const givenUpAt: Instant[] = []
-  const pods = new Map<string, { made: number; awaited: number }>()
-  const count = {
+/** A census while it is taken. Times are texts as the operator and the API server write them: they sort as they do in time. */
+function emptyTally() {
+  return {
+    counted: [] as Judged[],
+    closed: [] as Judged[],
+    openedByPeople: [] as Judged[],
     draining: 0,
     ready: 0,
     open: 0,
@@ -83,76 +93,104 @@ export function censusOf(view: PoolView, updateRevision: string | undefined): Ce
     starting: 0,
     updatedStarting: 0,
     unwell: 0,
+    pods: new Map<string, PodCount>(),
+    anyReadySince: undefined as string | undefined,
+    updatedReadySince: undefined as string | undefined,
+    updatedSince: undefined as string | undefined,
+    givenUpAt: [] as Instant[],
+    lost: [] as { madeAt: Instant; at: Instant }[],
+    nextOpensInMs: undefined as number | undefined,
+    sessions: undefined as number | undefined,
   }
-  let anyReadySince: string | undefined
-  let updatedReadySince: string | undefined
-  let nextOpensInMs: number | undefined
-  let sessions: number | undefined
+}
+type Tally = ReturnType<typeof emptyTally>
 
+export function censusOf(view: PoolView, updateRevision: string | undefined): Census {
+  const isUpdated = updatedBy(view, updateRevision)
+  const tally = emptyTally()
   for (const member of view.members) {
     const { node } = member
-    const { status } = node
-    const told = status?.drain?.sessionsRemaining ?? status?.load?.sessions
-    if (told !== undefined) sessions = (sessions ?? 0) + told
-
-    const ready = conditionOf(status?.conditions, 'Ready')
-    const isReady = ready?.status === 'True'
     const updated = isUpdated(node)
+    const ready = conditionOf(node.status?.conditions, 'Ready')
+    const people = node.status?.drain?.sessionsRemaining ?? node.status?.load?.sessions
+    if (people !== undefined) tally.sessions = (tally.sessions ?? 0) + people
     if (node.metadata.deletionTimestamp !== undefined) {
-      count.draining += 1
-      const at = fromTimestamp(node.metadata.deletionTimestamp)
-      const because = status?.drain?.reason ?? ready?.reason
-      if (updated && because === 'StartupTimeout' && at !== undefined) givenUpAt.push(at)
+      addLeaving(tally, node, updated, ready)
       continue
     }
-    if (isReady) count.ready += 1
-    const revision = revisionOf(node)
-    const ofRevision = pods.get(revision) ?? { made: 0, awaited: 0 }
-    pods.set(revision, ofRevision)
-    if (member.hasPod) ofRevision.made += 1
-    else ofRevision.awaited += 1
-
-    if (node.spec.cordoned) {
-      count.draining += 1
-      if (closedByPool(node) !== undefined) closed.push({ member, updated, open: false })
-      continue
-    }
-    const waitMs = isReady && minReadyMs > 0 ? untilReadyFor(minReadyMs, ready.lastTransitionTime, view.now) : 0
-    const admits = isReady && conditionOf(status?.conditions, 'AdmissionOpen')?.status === 'True'
-    const open = admits && waitMs <= 0
-    counted.push({ member, updated, open })
-    if (open) count.open += 1
-    if (updated) count.updated += 1
-    if (updated && open) count.updatedOpen += 1
-    if (admits && !open) nextOpensInMs = Math.min(nextOpensInMs ?? waitMs, waitMs)
-    if (isReady) {
-      anyReadySince = latest(anyReadySince, ready.lastTransitionTime)
-      if (updated) updatedReadySince = latest(updatedReadySince, ready.lastTransitionTime)
-    }
-    const isUnwell = !isReady && (hasStarted(node) || failing.has(ready?.reason ?? ''))
-    if (isUnwell) count.unwell += 1
-    if (!open && (isReady || !hasStarted(node))) {
-      count.starting += 1
-      if (updated) count.updatedStarting += 1
-    }
+    if (ready?.status === 'True') tally.ready += 1
+    addPod(tally.pods, member)
+    if (node.spec.cordoned) addClosed(tally, member, updated)
+    else addCounted(tally, member, updated, ready, view)
   }
+  const { anyReadySince, updatedReadySince, updatedSince, ...counts } = tally
   return {
-    ...count,
-    counted,
-    closed,
-    givenUpAt,
-    pods,
-    readySince: fromTimestamp(count.updated === counted.length ? anyReadySince : updatedReadySince),
+    ...counts,
+    readySince: fromTimestamp(tally.updated === tally.counted.length ? anyReadySince : updatedReadySince),
     updatedReadySince: fromTimestamp(updatedReadySince),
-    nextOpensInMs,
-    sessions,
+    updatedSince: fromTimestamp(updatedSince),
+  }
+}
+
+const lossReasons: ReadonlySet<string> = new Set(['HealthTimeout', 'PodLost'])
+
+function addLeaving(tally: Tally, { metadata, status }: RTCNode, updated: boolean, ready: Condition | undefined): void {
+  tally.draining += 1
+  const because = status?.drain?.reason ?? ready?.reason ?? ''
+  const at = fromTimestamp(metadata.deletionTimestamp)
+  if (!updated || at === undefined) return
+  if (because === 'StartupTimeout') tally.givenUpAt.push(at)
+  else if (lossReasons.has(because)) tally.lost.push({ madeAt: fromTimestamp(metadata.creationTimestamp) ?? at, at })
+}
+
+function addPod(pods: Map<string, PodCount>, { node, hasPod }: Member): void {
+  const revision = revisionOf(node)
+  const count = pods.get(revision) ?? { made: 0, awaited: 0 }
+  pods.set(revision, count)
+  if (hasPod) count.made += 1
+  else count.awaited += 1
+}
+
+function addClosed(tally: Tally, member: Member, updated: boolean): void {
+  tally.draining += 1
+  if (closedByPool(member.node) !== undefined) tally.closed.push({ member, updated, open: false })
+}
+
+function addCounted(
+  tally: Tally,
+  member: Member,
+  updated: boolean,
+  ready: Condition | undefined,
+  { pool, now }: PoolView,
+): void {
+  const { node } = member
+  const since = ready?.status === 'True' ? ready.lastTransitionTime : undefined
+  const minReadyMs = pool.spec.minReadySeconds * 1_000
+  const waitMs = since !== undefined && minReadyMs > 0 ? untilReadyFor(minReadyMs, since, now) : 0
+  const admits = since !== undefined && conditionOf(node.status?.conditions, 'AdmissionOpen')?.status === 'True'
+  const open = admits && waitMs <= 0
+  const judged = { member, updated, open }
+  tally.counted.push(judged)
+  if (bearsMarkOfPool(node)) tally.openedByPeople.push(judged)
+  if (open) tally.open += 1
+  if (updated) tally.updated += 1
+  if (updated && open) tally.updatedOpen += 1
+  if (admits && !open) tally.nextOpensInMs = Math.min(tally.nextOpensInMs ?? waitMs, waitMs)
+  if (since !== undefined) {
+    tally.anyReadySince = latest(tally.anyReadySince, since)
+    if (updated) tally.updatedReadySince = latest(tally.updatedReadySince, since)
+    if (updated) tally.updatedSince = earliest(tally.updatedSince, node.metadata.creationTimestamp)
+  } else if (hasStarted(node) || failing.has(ready?.reason ?? '')) tally.unwell += 1
+  if (!open && (since !== undefined || !hasStarted(node))) {
+    tally.starting += 1
+    if (updated) tally.updatedStarting += 1
   }
 }
 
 const untilReadyFor = (ms: number, since: string, now: Instant): number => (fromTimestamp(since) ?? now) + ms - now
 
-/** Times that the operator wrote, all in one form: as text they sort as they do in time. */
 const latest = (a: string | undefined, b: string): string => (a === undefined || b > a ? b : a)
+const earliest = (a: string | undefined, b: string): string => (a === undefined || b < a ? b : a)
 
 function updatedBy({ classRollout }: PoolView, update: string | undefined): (node: RTCNode) => boolean {
   if (update === undefined) return () => false

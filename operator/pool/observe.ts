@@ -84,6 +84,7 @@ export function viewOf(
     pool,
     members: owned.map(node => memberOf(node, caches)),
     target: aim.target,
+    current: aim.current,
     revisions: recorded,
     classRollout: classOf((aim.update?.template ?? pool.spec.template).spec.className)?.spec.rollout ?? 'RollingUpdate',
     drainSecondsOf: node => drainSecondsOf(node, classOf(node.spec.className)),

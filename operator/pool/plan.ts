@@ -6,12 +6,13 @@ import { statusOf } from './pool-status.ts'
 import { progressOf } from './progress.ts'
 import { halted, rolloutOf } from './rollout.ts'
 import { closeExcess, deleteEmptied, replaceOld } from './scale-in.ts'
-import { createForRollout, createMissing, reopenForRollout, reopenMissing } from './scale-out.ts'
+import { createForRollout, createMissing, forgetClosing, reopenForRollout, reopenMissing } from './scale-out.ts'
 import type { Step } from './situation.ts'
 import type { Plan, PoolView } from './view.ts'
 
 /** The first that has something to do speaks. */
 const steps: readonly Step[] = [
+  forgetClosing,
   reopenMissing,
   createMissing,
   reopenForRollout,
@@ -48,7 +49,10 @@ export function plan(view: PoolView): Plan {
 const standsBack = ({ pool, overlapsWith }: PoolView): boolean =>
   pool.metadata.deletionTimestamp !== undefined || overlapsWith !== undefined
 
+/** A deadline that somebody wrote by hand may be further off than any timer can be set. */
+const LATEST_LOOK_MS = 3_600_000
+
 function soonest(times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter(ms => ms !== undefined)
-  return known.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(...known)))
+  return known.length === 0 ? undefined : Math.max(1, Math.ceil(Math.min(LATEST_LOOK_MS, ...known)))
 }

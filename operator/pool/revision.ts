@@ -49,7 +49,7 @@ export interface Aim {
   /** What nodes of the target are made from; undefined when that is not known. */
   readonly update?: Mould
   /** What nodes of the last complete roll-out are made from. */
-  readonly current?: Mould
+  readonly current?: Mould & { readonly classFound: boolean }
 }
 
 /** The class is always the one of now: what the admin changed there is undone there. */
@@ -64,15 +64,16 @@ export function aimOf(
     return { revision, template }
   }
   const currentTemplate = recorded.find(({ name }) => name === status?.currentRevision)?.template
-  const current = currentTemplate && { current: mouldOf(currentTemplate) }
+  const isFound = ({ spec: { className } }: RTCNodeTemplate): boolean => classNamed(className) !== undefined
+  const current = currentTemplate && { current: { ...mouldOf(currentTemplate), classFound: isFound(currentTemplate) } }
   const { pinnedRevision } = spec.strategy
   const template =
     pinnedRevision === undefined ? spec.template : recorded.find(({ number }) => number === pinnedRevision)?.template
   if (template === undefined)
     return { target: { state: 'revision-not-found', number: pinnedRevision ?? 0 }, ...current }
   const update = mouldOf(template)
-  const classFound = classNamed(template.spec.className) !== undefined
-  return { target: { state: 'known', revision: update.revision, classFound }, update, ...current }
+  const target = { state: 'known', revision: update.revision, classFound: isFound(template) } as const
+  return { target, update, ...current }
 }
 
 export const revisionName = (template: RTCNodeTemplate, nodeClass: RTCNodeClass): string =>

@@ -73,10 +73,9 @@ function surgeOf({ pool: { spec } }: PoolView): number {
   return surge === 0 && shareOf(maxUnavailable, spec.replicas) === 0 ? 1 : surge
 }
 
-function isAnother({ pool, revisions }: PoolView, updateRevision: string | undefined): boolean {
-  const current = pool.status?.currentRevision
-  if (current === undefined || !revisions.some(({ name }) => name === current)) return false
-  return updateRevision === undefined || templateOf(current) !== templateOf(updateRevision)
+function isAnother({ current }: PoolView, updateRevision: string | undefined): boolean {
+  if (current === undefined) return false
+  return updateRevision === undefined || templateOf(current.revision) !== templateOf(updateRevision)
 }
 
 /** Going back to the current revision is no canary: all nodes take part in it. */

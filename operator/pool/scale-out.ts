@@ -4,12 +4,21 @@ import { hasStarted, type Judged } from './census.ts'
 import { nextTryAt } from './failed-starts.ts'
 import { growthOf } from './rollout.ts'
 import { type Finding, isRegistryTrusted, type Situation } from './situation.ts'
-import { inVictimOrder } from './victims.ts'
+import { type Candidate, inVictimOrder } from './victims.ts'
 import type { Batch, Picked } from './view.ts'
 
 const nothing: Finding = {}
 
 const missingOf = ({ view, census }: Situation): number => view.pool.spec.replicas - census.counted.length
+
+/**
+ * People have opened a node that the pool had closed. What it wrote then must not come true when they close it another day:
+ * that deadline is long over, and nobody there has heard of it.
+ */
+export function forgetClosing({ census }: Situation): Finding {
+  const because = 'somebody opened it, so what its pool wrote on it when it closed it is taken off'
+  return reopening(census.openedByPeople.map(judged => picked(judged, because)))
+}
 
 /** Replicas were raised, or nodes have gone, while others still empty. */
 export function reopenMissing(at: Situation): Finding {
@@ -48,15 +57,17 @@ export function createForRollout(at: Situation): Finding {
   return growth === 0 ? nothing : creating(at, 'update', growth)
 }
 
-/** The last that would be chosen to go is the first to come back. */
+/** The last that would be chosen to go is the first to come back; whoever is silent comes after all that surely can serve. */
 function toReopen(at: Situation, closed: readonly Judged[], wanted: number, because: string): Picked[] {
   if (wanted <= 0 || closed.length === 0) return []
   const useful = closed.filter(({ member }) => !member.hostGoing && !isDown(member.node))
-  return inVictimOrder(at.view, useful)
-    .slice(-wanted)
-    .toReversed()
+  const order = inVictimOrder(at.view, useful).toReversed()
+  return [...order.filter(it => !isSilent(it)), ...order.filter(isSilent)]
+    .slice(0, wanted)
     .map(({ judged }) => picked(judged, because))
 }
+
+const isSilent = ({ started, sessions }: Candidate): boolean => started && sessions === Number.POSITIVE_INFINITY
 
 const isDown = (node: Judged['member']['node']): boolean =>
   hasStarted(node) && conditionOf(node.status?.conditions, 'Ready')?.status === 'False'
@@ -77,8 +88,9 @@ function sourceOf({ view, census, rollout }: Situation, missing: number): { from
 
 function creating(at: Situation, from: Source, wanted: number): Finding {
   const { view, census, failedStarts } = at
-  const { createRefused, target, now } = view
-  if (from === 'update' && (target.state !== 'known' || !target.classFound)) return nothing
+  const { createRefused, target, current, now } = view
+  const classFound = from === 'update' ? target.state === 'known' && target.classFound : current?.classFound === true
+  if (!classFound) return nothing
   if (createRefused !== undefined && createRefused.retryInMs > 0) return { lookAgainMs: createRefused.retryInMs }
   const tryAt = from === 'update' ? nextTryAt(failedStarts) : undefined
   if (tryAt !== undefined) {
@@ -93,7 +105,7 @@ const MOST_UNTRIED = 500
 
 /** A template whose pods nobody has accepted yet is tried with one node; then twice as many as were accepted may wait. */
 function untried({ view, census, updateRevision }: Situation, from: Source): number {
-  const revision = from === 'update' ? updateRevision : view.pool.status?.currentRevision
+  const revision = from === 'update' ? updateRevision : view.current?.revision
   const { made, awaited } = census.pods.get(revision ?? '') ?? { made: 0, awaited: 0 }
   return Math.min(MOST_UNTRIED, Math.max(1, 2 * made)) - awaited
 }

@@ -38,6 +38,8 @@ export interface PoolView {
   readonly pool: RTCNodePool
   readonly members: readonly Member[]
   readonly target: Target
+  /** What nodes like those of the last complete roll-out would be made from now; undefined when that is not known. */
+  readonly current: { readonly revision: string; readonly classFound: boolean } | undefined
   /** In any order. */
   readonly revisions: readonly Revision[]
   /** What the class says about roll-outs of its own edits. */

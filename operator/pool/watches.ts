@@ -48,7 +48,7 @@ const patienceMs = (members: number): number => Math.min(1_000, 10 + members / 1
 /** Its own, and those that may stand back for it, or need not any more. */
 function keysOfPool({ poolCache }: WatchDeps, { key, old, new: now }: Change<RTCNodePool>): ObjectKey[] {
   const claims = (pool: RTCNodePool | undefined): string =>
-    JSON.stringify(pool && [pool.spec.template.metadata, pool.metadata.deletionTimestamp])
+    JSON.stringify(pool && [pool.metadata.uid, pool.spec.template.metadata, pool.metadata.deletionTimestamp])
   const versions = [old, now].filter(pool => pool !== undefined)
   if (claims(old) === claims(now)) return [key]
   const others = poolCache.byIndex(inNamespace, versions[0]?.metadata.namespace ?? '')
@@ -66,13 +66,16 @@ function keysOfOwned({ poolCache }: WatchDeps, { old, new: now }: Change<KubeObj
   return new Set([...owners, ...takers.map(keyOf)])
 }
 
-/** A pinned revision may name any class. */
+/** A pinned revision, and that of the last complete roll-out, may name any class. */
 function keysOfClass({ poolCache }: WatchDeps, { key, old, new: now }: Change<RTCNodeClass>): ObjectKey[] {
   if (old?.metadata.generation === now?.metadata.generation) return []
   return [...poolCache.list()]
-    .filter(({ spec }) => spec.template.spec.className === key || spec.strategy.pinnedRevision !== undefined)
+    .filter(pool => pool.spec.template.spec.className === key || mayNeedAnotherClass(pool))
     .map(keyOf)
 }
+
+const mayNeedAnotherClass = ({ spec, status }: RTCNodePool): boolean =>
+  spec.strategy.pinnedRevision !== undefined || status?.currentRevision !== status?.updateRevision
 
 const isComingOrGoing = ({ old, new: now }: Change<Pod>): boolean =>
   old === undefined || now === undefined || old.spec.nodeName !== now.spec.nodeName

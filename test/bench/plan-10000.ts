@@ -64,6 +64,7 @@ function viewOf(spec: Partial<RTCNodePoolSpec>, revisionOf: (index: number) => s
     pool,
     members: Array.from({ length: COUNT }, (_, index) => memberOf(index, revisionOf(index))),
     target: { state: 'known', revision: update, classFound: true },
+    current: { revision: update, classFound: true },
     revisions: [before, update].map((name, index) => ({ name, number: index + 1, template: pool.spec.template })),
     classRollout: 'RollingUpdate',
     drainSecondsOf: () => 3_600,

@@ -82,6 +82,8 @@ export interface NodeTraits {
   /** Seconds after T0 of its deadline. */
   readonly closed?: { readonly by: 'ScaleIn' | 'RollOut'; readonly deadline: number }
   readonly cordoned?: boolean
+  /** By a person, with whatever its pool wrote on it when it closed it. */
+  readonly opened?: boolean
   readonly deletedAt?: number
   readonly drain?: string
   readonly isProtected?: boolean
@@ -137,7 +139,7 @@ export function aNode(name: string, traits: NodeTraits = {}): Member {
   const podUID = `pod-${name}`
   const isReady = phase === 'Running' && traits.unready === undefined
   const since = traits.readySince ?? NOW - 3_600
-  const cordoned = closed !== undefined || traits.cordoned === true
+  const cordoned = (closed !== undefined && traits.opened !== true) || traits.cordoned === true
   const marks = {
     ...(closed === undefined
       ? {}
@@ -171,7 +173,12 @@ export function aNode(name: string, traits: NodeTraits = {}): Member {
         : { drain: { reason: traits.drain, startedAt: timeAt(deletedAt ?? NOW), deadline: timeAt(NOW + 600) } }),
       conditions: [
         condition('AdmissionOpen', isReady && !cordoned && traits.admits !== false ? 'True' : 'False', 'Told', since),
-        condition('Ready', isReady ? 'True' : 'False', isReady ? 'Serving' : (traits.unready ?? 'Pending'), since),
+        condition(
+          'Ready',
+          isReady ? 'True' : traits.unready === 'TelemetryLost' ? 'Unknown' : 'False',
+          isReady ? 'Serving' : (traits.unready ?? 'Pending'),
+          since,
+        ),
       ],
     },
   }
@@ -193,6 +200,7 @@ export const aView = (pool: RTCNodePool, members: readonly Member[], rest: Parti
   pool,
   members,
   target: { state: 'known', revision: V1, classFound: true },
+  current: currentOf(pool),
   revisions: [V1, V2, V3].map((name, i) => ({ name, number: i + 1, template })),
   classRollout: 'RollingUpdate',
   drainSecondsOf: () => DRAIN_SECONDS,
@@ -202,6 +210,10 @@ export const aView = (pool: RTCNodePool, members: readonly Member[], rest: Parti
   now: at(NOW),
   ...rest,
 })
+
+function currentOf({ status }: RTCNodePool): PoolView['current'] {
+  return status?.currentRevision === undefined ? undefined : { revision: status.currentRevision, classFound: true }
+}
 
 export const towards = (revision: string): Pick<PoolView, 'target'> => ({
   target: { state: 'known', revision, classFound: true },

@@ -68,7 +68,8 @@ test('a pinned revision that nobody knows is no target', () => {
 test('nodes of the current revision are made from its template and the class of now', () => {
   const pool = withTemplate(aPool({ currentRevision: revisionName(a, sim) }), b)
   const aim = aimOf(pool, [recorded(a, 1), recorded(b, 2)], only(newer))
-  assert.deepEqual(aim.current, { revision: revisionName(a, newer), template: a })
+  assert.deepEqual(aim.current, { revision: revisionName(a, newer), template: a, classFound: true })
+  assert.equal(aimOf(pool, [recorded(a, 1), recorded(b, 2)], only()).current?.classFound, false)
 })
 
 const recordingFor = (pool: RTCNodePool, history: readonly Recorded[], nodeClass: RTCNodeClass | undefined = sim) =>

@@ -187,6 +187,36 @@ test('a pinned revision that nobody knows stops the roll-out, and what is missin
   assert.equal(told(planFor(rolling(3), old(2), { target })), 'create 1 of the current revision')
 })
 
+test('a class that goes in the middle of a roll-out stops it, and no node is made from what is gone', () => {
+  const gone = { target: { state: 'known', revision: V2, classFound: false } } as const
+  const members = [...old(2), ...young(1)]
+  const stuck = planFor(rolling(4), members, { ...gone, current: { revision: V1, classFound: false } })
+  assert.deepEqual([told(stuck), stuck.because], ['nothing', 'ClassNotFound'])
+  const ofAnotherClass = planFor(rolling(4), members, { ...gone, current: { revision: V1, classFound: true } })
+  assert.equal(told(ofAnotherClass), 'create 1 of the current revision')
+  // It is back with other content: the nodes of before are of an older revision, those that it closed as well.
+  assert.equal(told(planFor(rolling(3), [...old(2), ...young(1)], towards('t2-c9'))), 'create 1')
+})
+
+test('a class edit that breaks nodes of the current revision costs one pod, too', () => {
+  const pool = rolling(100, { strategy: { paused: true } })
+  const edited = { current: { revision: 't1-c9', classFound: true } }
+  assert.equal(told(planned(pool, old(50), edited)), 'create 1 of the current revision')
+  const refused = aNode('refused', { revision: 't1-c9', phase: 'Pending', unready: 'PodRefused', hasPod: false })
+  assert.equal(told(planned(pool, [...old(50), refused], edited)), 'nothing')
+})
+
+test('bounds that do not fit each other do no harm', () => {
+  const wide = rolling(2, { surge: '100%', strategy: { partition: 50 } })
+  assert.equal(planned(wide, old(2)).because, 'Partitioned')
+  assert.equal(told(planned(wide, old(1))), 'create 1 of the current revision')
+  assert.equal(told(planned(rolling(4, { surge: '100%' }), [...old(4), ...young(2)])), 'create 2')
+  const lowered = rolling(2, { surge: '100%' })
+  assert.equal(told(planned(lowered, [...old(4), ...young(4)])), 'close old1 old2 old3 old4')
+  assert.equal(told(planned(lowered, young(4))), 'close new1 new2')
+  assert.equal(told(planned(rolling(0, { surge: '100%' }), [...old(2), ...young(1)])), 'close new1 old1 old2')
+})
+
 test('what the pod was made from counts, and a class that says OnDelete replaces nothing', () => {
   const members = nodes(3, { revision: 't2-c1', classHash: 'c2' })
   assert.equal(planned(rolling(3), members).status.updatedReplicas, 0)

@@ -60,6 +60,16 @@ test('a pool reopens the node that most people are on, and none whose host is ab
   assert.equal(told(planFor(aPool(1), closed.slice(2))), 'create 1')
 })
 
+test('a pool reopens a silent node only when no other is left', () => {
+  const closed = [
+    aNode('silent', { closed: byScaleIn, registration: stale, unready: 'TelemetryLost' }),
+    aNode('idle', { closed: byScaleIn }),
+    aNode('pending', { closed: byScaleIn, phase: 'Pending' }),
+  ]
+  assert.deepEqual(namesIn(planFor(aPool(1), closed).batch), ['idle'])
+  assert.deepEqual(namesIn(planFor(aPool(3), closed).batch), ['idle', 'pending', 'silent'])
+})
+
 test('a pool leaves a node that a person closed alone, and makes another', () => {
   const cordoned = aNode('n1', { cordoned: true, emptyFor: 9_999 })
   assert.equal(told(planFor(aPool(1), [cordoned])), 'create 1')
