@@ -132,7 +132,7 @@ async function act(batch: Batch, { status }: Plan, run: Reconcile): Promise<Look
   // A pool that is busy for long shows what with; one that is refused again and again does not show each attempt.
   if (isNews(at.pool.status, status) && memory.refusal(at.key) === undefined) await tell(status, run)
   const { done, unsure, failure } = await carryOut(at.pool, batch, at.aim, writers)
-  //MUT
+  for (const key of unsure) memory.unsure(at.key).add(key)
   if (done.length > 0) {
     log.info(`nodes: ${batch.do}`, { count: done.length, nodes: done })
     deps.events.record(at.pool, eventOfBatch(batch, done))
