@@ -8,26 +8,46 @@ import { suiteOfFaults } from './proxied-operator.ts'
 import type { Fate, Write } from './writes.ts'
 
 /** Decides only about the how-manieth write of that name in that namespace. */
-function once(namespace: string, what: string, nth: number, fate: Fate): (write: Write) => Fate {
+function once(namespace: string, what: string, nth: number, decide: () => Fate): (write: Write) => Fate {
   let seen = 0
   return write => {
     if (write.namespace !== namespace || write.what !== what) return 'pass'
     seen += 1
-    return seen === nth ? fate : 'pass'
+    return seen === nth ? decide() : 'pass'
   }
 }
 
 suiteOfFaults('faults under pools', {}, promise => {
-  for (const fate of ['lose answer', 'lose request'] as const) {
-    promise(`the ${fate.slice(5)} of a creation is lost: no node is made twice`, async (single, world) => {
+  promise('the request of a creation is lost: it is asked for again', async (single, world) => {
+    const scene = poolScene(single, world)
+    world.operator.gate.decideBy(once(scene.namespace, 'create rtcnode', 2, () => 'lose request'))
+    const pool = await scene.applyPool({ replicas: 6 })
+    await scene.expectProgress(pool, 'Complete', { withinMs: 90_000 })
+    assert.equal(scene.everMade(pool), 6)
+  })
+
+  promise(
+    'the answer of a creation is lost, and no cache shows the node: it is not made twice',
+    async (single, world) => {
+      const { gate, api } = world.operator
       const scene = poolScene(single, world)
-      world.operator.gate.decideBy(once(scene.namespace, 'create rtcnode', 2, fate))
+      const lost = Promise.withResolvers<void>()
+      const loseAnswer = (): Fate => {
+        api.muteWatches()
+        lost.resolve()
+        return 'lose answer'
+      }
+      gate.decideBy(once(scene.namespace, 'create rtcnode', 2, loseAnswer))
       const pool = await scene.applyPool({ replicas: 6 })
+      await lost.promise
+      await scene.expectNodes(pool, 'two', nodes => nodes.length === 2)
+      // Longer than an answer is waited for.
+      await scene.expectMadeNoMore(pool, 15_000)
+      api.cutWatches()
       await scene.expectProgress(pool, 'Complete', { withinMs: 90_000 })
       assert.equal(scene.everMade(pool), 6)
-      assert.equal((await scene.nodesOf(pool)).length, 6)
-    })
-  }
+    },
+  )
 
   promise('a pool at rest writes nothing', async (single, world) => {
     const scene = poolScene(single, world)
