@@ -13,7 +13,7 @@ import type { ServerClock } from '../kube/server-clock.ts'
 import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from './carry-out.ts'
 import { decide, quietReasons } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
-import { type NodeMemory, nodeMemory } from './memory.ts'
+import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf } from './node-events.ts'
 import { isPodOf } from './pod-view.ts'
 import type { AgentSettings } from './start-up-environment.ts'
@@ -123,13 +123,15 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
     registration: deps.fleet.registration(key),
     intent: deps.fleet.intent(key),
     registryFrozen: deps.fleet.health().freeze !== undefined,
-    startingTogether: memory.starting(key, isStarting(node)),
+    crowd: memory.crowd(key, doingOf(node)),
     refusal: memory.refusal(key),
   }
 }
 
-const isStarting = ({ metadata, status }: RTCNode): boolean =>
-  metadata.deletionTimestamp === undefined && (status?.phase ?? 'Pending') === 'Pending'
+function doingOf({ metadata, status }: RTCNode): Doing | undefined {
+  if (metadata.deletionTimestamp !== undefined) return 'draining'
+  return (status?.phase ?? 'Pending') === 'Pending' ? 'starting' : undefined
+}
 
 function tell(node: RTCNode, { status, because }: Decision, { events }: LifecycleDeps): void {
   const before = conditionOf(node.status?.conditions, 'Ready')?.reason

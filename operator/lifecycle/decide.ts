@@ -5,7 +5,7 @@ import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
 import { type Health, healthOf, intentAct } from './running.ts'
-import { reportsUnseen } from './seen.ts'
+import { ownHeartbeat, reportsUnseen, surelyNobody } from './seen.ts'
 import { givesUpAt, startSteps, takeFinalizer } from './start.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { nextStatus } from './status.ts'
@@ -22,7 +22,7 @@ function pending(at: Situation, settings: AgentSettings): Decision {
   const waiting = firstNotDone(startSteps(settings), at)
   if (waiting === undefined) return running(at)
   const status = nextStatus(at, { phase: 'Pending', ready: 'False', ...waiting })
-  const decision = isUnderWay(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
+  const decision = startsQuietly(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
   return { ...decision, ...lookAgainBy(givesUpAt(at), at.now, decision.lookAgainMs) }
 }
 
@@ -79,7 +79,8 @@ function terminating(at: Situation): Decision {
   if (waiting === undefined) throw new Error('the last step of a termination always speaks')
   const status = nextStatus(at, { phase: 'Terminating', ready: 'False', ...waiting })
   // The deadline must be on record before any side effect of the drain.
-  return waiting.drain === undefined ? settle(at, waiting, status) : { status, because: waiting.because }
+  if (waiting.drain !== undefined) return { status, because: waiting.because }
+  return drainsQuietly(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
 }
 
 /** Why a node is given up, or its pod looked for, must be on record first. */
@@ -107,20 +108,27 @@ export const quietReasons: ReadonlySet<string> = new Set([
 ])
 
 /**
- * A start that goes well within this time costs no write of its own: a new object already reads as Pending. Many that
- * start at once share the cluster, so each is given more, or telling them would slow all of them.
+ * A start that goes well within this time costs no write of its own: a new object already reads as Pending. Nor does the
+ * drain of an empty node. Many at once share the cluster, so each is given more, or telling them would slow all of them.
  */
-const quietStartMs = (startingTogether: number): number => Math.min(300_000, 2_000 + 50 * startingTogether)
+const quietMs = ({ seen }: Situation): number => Math.min(300_000, 2_000 + 50 * seen.crowd)
 const QUIET_LOOK_MS = 2_000
 
-function isUnderWay(at: Situation, { because }: Waiting): boolean {
+function startsQuietly(at: Situation, { because }: Waiting): boolean {
   const createdAt = fromTimestamp(at.node.metadata.creationTimestamp) ?? 0
-  return quietReasons.has(because) && at.now - createdAt < quietStartMs(at.seen.startingTogether)
+  return quietReasons.has(because) && at.now - createdAt < quietMs(at)
 }
 
-const withoutStatus = ({ node }: Situation, { because, act }: Waiting): Decision => ({
+/** That people are still there, or may be, is always told. */
+function drainsQuietly(at: Situation, { act }: Waiting): boolean {
+  const startedAt = fromTimestamp(at.node.status?.drain?.startedAt) ?? 0
+  const nobody = surelyNobody(at) || ownHeartbeat(at)?.sessions === 0
+  return nobody && act?.do !== 'find-pod' && at.now - startedAt < quietMs(at)
+}
+
+const withoutStatus = ({ node }: Situation, { because, act, lookAgainMs }: Waiting): Decision => ({
   status: node.status ?? { phase: 'Pending' },
   because,
   ...(act === undefined ? {} : { act }),
-  lookAgainMs: QUIET_LOOK_MS,
+  lookAgainMs: Math.min(lookAgainMs ?? QUIET_LOOK_MS, QUIET_LOOK_MS),
 })

@@ -21,8 +21,8 @@ export interface Observed {
   readonly intent: KnownIntent
   /** Many keys vanished at once: that says something about etcd, nothing about this node. */
   readonly registryFrozen: boolean
-  /** How many nodes were starting at once while this one was, at most. */
-  readonly startingTogether: number
+  /** How many nodes were starting (or draining) at once while this one was, at most. */
+  readonly crowd: number
   /** The API server's last word against our pod, while we wait before asking again. */
   readonly refusal: Refusal | undefined
 }

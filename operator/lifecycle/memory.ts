@@ -10,13 +10,15 @@ export interface NodeMemory {
   accepted(key: ObjectKey): void
   /** Undefined when nothing was refused, or when it is time to ask again. */
   refusal(key: ObjectKey): Refusal | undefined
-  /** Notes whether this node starts; tells how many did at once since it began, at most. */
-  starting(key: ObjectKey, does: boolean): number
+  /** Notes what this node is in the middle of; tells how many were at once since it began, at most. */
+  crowd(key: ObjectKey, doing: Doing | undefined): number
   wroteIntent(key: ObjectKey, revision: number): void
   /** Whether the fleet view shows our last intent, or a later one. */
   intentSeen(key: ObjectKey, intent: KnownIntent): boolean
   forget(key: ObjectKey): void
 }
+
+export type Doing = 'starting' | 'draining'
 
 /** A refusal is not cured by asking often: 1 s, 2 s, 4 s … to this. */
 const MAX_RETRY_MS = 60_000
@@ -24,16 +26,15 @@ const MAX_RETRY_MS = 60_000
 export function nodeMemory(clock: Clock): NodeMemory {
   const refusals = new Map<ObjectKey, { refusal: Omit<Refusal, 'retryInMs'>; retryAt: Monotonic; waitMs: number }>()
   const intents = new Map<ObjectKey, { revision: number; until: Monotonic }>()
-  const startingNow = new Map<ObjectKey, number>()
+  const crowds = { starting: new Map<ObjectKey, number>(), draining: new Map<ObjectKey, number>() }
   return {
-    starting(key, does) {
-      if (!does) {
-        startingNow.delete(key)
-        return 0
-      }
-      const together = Math.max(startingNow.get(key) ?? 1, startingNow.size)
-      startingNow.set(key, together)
-      return together
+    crowd(key, doing) {
+      if (doing !== 'starting') crowds.starting.delete(key)
+      if (doing === undefined) return 0
+      const alike = crowds[doing]
+      const atOnce = Math.max(alike.get(key) ?? 1, alike.size)
+      alike.set(key, atOnce)
+      return atOnce
     },
     refused(key, refusal) {
       const waitMs = Math.min(MAX_RETRY_MS, (refusals.get(key)?.waitMs ?? 500) * 2)
@@ -57,7 +58,8 @@ export function nodeMemory(clock: Clock): NodeMemory {
       return true
     },
     forget(key) {
-      startingNow.delete(key)
+      crowds.starting.delete(key)
+      crowds.draining.delete(key)
       refusals.delete(key)
       intents.delete(key)
     },

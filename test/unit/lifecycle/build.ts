@@ -248,7 +248,7 @@ export const seen = (what: Partial<Observed> = {}): Observed => ({
   registration: absent(5),
   intent: { state: 'absent' },
   registryFrozen: false,
-  startingTogether: 1,
+  crowd: 1,
   refusal: undefined,
   ...what,
 })

@@ -8,11 +8,11 @@ import { fakeClock } from '../fake-clock.ts'
 test('the last ones of a crowd that starts are still told to be many, a later one is not', () => {
   const memory = nodeMemory(fakeClock())
   const keys = Array.from({ length: 100 }, (_, index) => objectKey(`n${index}`, 'default'))
-  for (const key of keys) memory.starting(key, true)
+  for (const key of keys) memory.crowd(key, 'starting')
   const [last, ...first] = keys
   assert.ok(last)
-  assert.equal(memory.starting(last, true), 100)
-  for (const key of first) memory.starting(key, false)
-  assert.equal(memory.starting(last, true), 100)
-  assert.equal(memory.starting(objectKey('late', 'default'), true), 1)
+  assert.equal(memory.crowd(last, 'starting'), 100)
+  for (const key of first) memory.crowd(key, undefined)
+  assert.equal(memory.crowd(last, 'starting'), 100)
+  assert.equal(memory.crowd(objectKey('late', 'default'), 'starting'), 1)
 })

@@ -180,7 +180,7 @@ const observed: fc.Arbitrary<Observed> = fc.record({
   registration,
   intent,
   registryFrozen: fc.boolean(),
-  startingTogether: fc.constantFrom(1, 1_000),
+  crowd: fc.constantFrom(1, 1_000),
   refusal: fc.option(
     fc.record({
       reason: fc.constantFrom('PodRefused', 'PodNameTaken'),

@@ -226,7 +226,7 @@ test('a slow start is told step by step; one of four hundred gets 20 s more befo
   const node = aNode({ status: { phase: 'Pending' } })
   const alone = seen({ pod: aPod({ ready: true, since: 3 }) })
   assert.ok(!sameStatus(node.status, decideAt(3, node, alone).status), 'alone')
-  const inCrowd = { ...alone, startingTogether: 400 }
+  const inCrowd = { ...alone, crowd: 400 }
   assert.ok(sameStatus(node.status, decideAt(21, node, inCrowd).status), 'one of many')
   assert.ok(!sameStatus(node.status, decideAt(23, node, inCrowd).status), 'one of many that hangs')
 })

@@ -211,7 +211,7 @@ export function startOperator(
     registration: registry.fleet.registration(key),
     intent: registry.fleet.intent(key),
     registryFrozen: false,
-    startingTogether: 1,
+    crowd: 1,
     refusal: memory.refusal(key),
   })
 
