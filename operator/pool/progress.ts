@@ -57,8 +57,9 @@ function beginsAnew({ pool }: PoolView, isUnderWay: boolean, updateRevision: str
   return isUnderWay && restful.has(conditionOf(status.conditions, 'Progressing')?.reason ?? '')
 }
 
+/** A node that comes up is progress twice: when it is ready, and when it has been for minReadySeconds. Never what is to come. */
 function latestOf(recorded: string | undefined, readySince: Instant | undefined, { pool, now }: PoolView): string {
   const recordedAt = fromTimestamp(recorded) ?? now
-  const openSince = readySince === undefined ? recordedAt : readySince + pool.spec.minReadySeconds * 1_000
-  return recorded !== undefined && recordedAt >= openSince ? recorded : toTimestamp(instant(Math.min(now, openSince)))
+  const cameUp = readySince === undefined ? [] : [readySince, readySince + pool.spec.minReadySeconds * 1_000]
+  return toTimestamp(instant(Math.max(recordedAt, ...cameUp.filter(at => at <= now))))
 }

@@ -31,6 +31,7 @@ const traits = fc
     cordoned: fc.boolean(),
     deletedAt: maybe(fc.constantFrom(NOW - 60, NOW)),
     drain: maybe(fc.constantFrom('StartupTimeout', 'Deleted', 'ScaleIn')),
+    opened: fc.boolean(),
     isProtected: fc.boolean(),
     priority: maybe(fc.constantFrom(-1, 5, 'high', '1e9')),
     sessions: fc.nat({ max: 3 }),
@@ -195,7 +196,7 @@ law('a status that was written is not written again while nothing happens', (vie
 })
 
 law('nothing changes a status but what happens: no age is in it', (view, planned) => {
-  if (view.pool.spec.minReadySeconds > 0 || planned.batch !== undefined) return
+  if (planned.batch !== undefined) return
   const settled = { ...view, pool: { ...view.pool, status: planned.status } }
   const written = { ...view, pool: { ...view.pool, status: plan(settled).status } }
   const soon = plan({ ...written, now: (view.now + 1_000) as PoolView['now'] })

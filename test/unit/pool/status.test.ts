@@ -106,3 +106,23 @@ test('an API server that refuses for too long needs somebody', () => {
   assert.equal(conditionIn(tried(NOW - 600), 'Stalled').status, 'True')
   assert.equal(tried(NOW - 600).because, 'CreateRefused')
 })
+
+test('progress is told once for a node that comes up, not with every look while it is not ready for long enough', () => {
+  const pool = aPool(2, { spec: { minReadySeconds: 30 }, status: { progressAt: timeAt(NOW - 300) } })
+  const members = [aNode('n1'), aNode('n2', { readySince: NOW - 20 })]
+  const lookAt = (seconds: number, written = pool) => plan(aView(written, members, { now: at(NOW + seconds) })).status
+  const once = lookAt(0)
+  assert.equal(once.progressAt, timeAt(NOW - 20))
+  for (const seconds of [1, 5, 9]) assert.deepEqual(lookAt(seconds, { ...pool, status: once }), once)
+  assert.equal(lookAt(10, { ...pool, status: once }).progressAt, timeAt(NOW + 10))
+})
+
+test('an API server whose clock steps back by ten minutes makes no status that is written again and again', () => {
+  for (const minReadySeconds of [0, 30]) {
+    const pool = aPool(2, { spec: { minReadySeconds }, status: { progressAt: timeAt(NOW - 1) } })
+    const lookAt = (seconds: number, written = pool) =>
+      plan(aView(written, nodes(2, { readySince: NOW }), { now: at(NOW - 600 + seconds) })).status
+    const once = { ...pool, status: lookAt(0) }
+    for (const seconds of [1, 60, 500]) assert.deepEqual(lookAt(seconds, once), once.status)
+  }
+})
