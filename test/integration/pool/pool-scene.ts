@@ -4,6 +4,7 @@ import type { KubeObject } from '../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
 import type { ControllerRevision } from '../../../operator/pool/revision.ts'
+import { until } from '../../cluster/until.ts'
 import { readyOf, type Scene, type Within } from '../harness/scene.ts'
 import { type Declare, type SuiteOptions, suiteInWorld, type World } from '../harness/world.ts'
 
@@ -36,6 +37,12 @@ export interface PoolScene extends Scene {
   /** Those the API server has now and whose controller is the present pool of that name, in the order of their names. */
   nodesOf(name: PoolName): Promise<RTCNode[]>
   revisionsOf(name: PoolName): Promise<ControllerRevision[]>
+  /** Resolves when it holds for the records of the pool that the API server has. */
+  expectRevisions(
+    name: PoolName,
+    what: string,
+    holds: (revisions: readonly ControllerRevision[]) => boolean,
+  ): Promise<void>
   /** Resolves with the first version of the pool, from the present one on, for which it holds. */
   expectPool(name: PoolName, what: string, holds: (pool: RTCNodePool) => unknown, within?: Within): Promise<RTCNodePool>
   /** The reason and message of Progressing, about the spec as it is now. */
@@ -117,6 +124,10 @@ export function poolScene(scene: Scene, { cluster, history, apply }: Omit<World,
       const pool = await pools.pool(name)
       const records = await list<ControllerRevision>(`/apis/apps/v1/namespaces/${namespace}/controllerrevisions`)
       return records.filter(record => isOwnedBy(record, pool)).sort((a, b) => a.revision - b.revision)
+    },
+    async expectRevisions(name, what, holds) {
+      const look = async () => holds(await pools.revisionsOf(name))
+      await until(`revisions of ${name}: ${what}`, look, { withinMs: DEFAULT_WITHIN_MS, everyMs: 200 })
     },
     expectPool(name, what, holds, { withinMs = DEFAULT_WITHIN_MS } = {}) {
       let from = Math.max(0, history.pools(scene.key(name)).length - 1)
