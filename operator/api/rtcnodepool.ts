@@ -194,7 +194,9 @@ const count = (description: string) => z.int().min(0).describe(description)
 const rtcNodePoolStatusSchema = z
   .object({
     observedGeneration: count('The metadata.generation this status was judged against.').optional(),
-    replicas: count('Nodes that count against spec.replicas: all but those that are closed or being deleted.'),
+    replicas: count(
+      'Nodes that count against spec.replicas: all but those that are closed or being deleted, and those that a roll-out has made in advance.',
+    ),
     openReplicas: count('Nodes that take new rooms, and have for minReadySeconds.'),
     readyReplicas: count('Nodes that are ready, closed ones among them.'),
     drainingReplicas: count('Nodes that are closed or being deleted; people on them may finish.'),
@@ -209,6 +211,10 @@ const rtcNodePoolStatusSchema = z
         revision: z.string().max(64).describe('Revision whose nodes do not start.'),
         count: count('How many were given up in a row.'),
         lastAt: timestamp.describe('When the last one was given up.'),
+        soonLost: z
+          .boolean()
+          .optional()
+          .describe('Some did start and were lost within ten minutes of being made; then one has to last so long.'),
       })
       .optional()
       .describe('Nodes that did not start; new ones are made later and later, one at a time, until one does.'),

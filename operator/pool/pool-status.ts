@@ -8,8 +8,9 @@ import type { PoolReason } from '../api/reasons.ts'
 import type { PoolConditionType, RTCNodePoolStatus } from '../api/rtcnodepool.ts'
 import { withFindings } from '../kube/conditions.ts'
 import { type Census, revisionOf } from './census.ts'
+import type { FailedStarts } from './failed-starts.ts'
 import type { Progress } from './progress.ts'
-import { enoughOpen } from './rollout.ts'
+import { enoughOpen, limitOf } from './rollout.ts'
 import type { Finding, Inhibition, Situation } from './situation.ts'
 
 type Inhibited = Finding['inhibited']
@@ -25,7 +26,7 @@ export function statusOf(at: Situation, progress: Progress, inhibited: Inhibited
   const because = reasonOf(at, progress)
   const status = compact({
     observedGeneration: metadata.generation,
-    replicas: census.counted.length,
+    replicas: replicasOf(at),
     openReplicas: census.open,
     readyReplicas: census.ready,
     drainingReplicas: census.draining,
@@ -44,6 +45,13 @@ export function statusOf(at: Situation, progress: Progress, inhibited: Inhibited
     ),
   })
   return { status, because }
+}
+
+/** Without what a roll-out has made in advance: an HPA takes it for the size that was asked for, and would ask for it. */
+function replicasOf({ view, census, rollout }: Situation): number {
+  const { replicas } = view.pool.spec
+  const surplus = Math.max(0, census.counted.length - replicas)
+  return census.counted.length - Math.min(surplus, limitOf(view, census, rollout) - replicas)
 }
 
 /** The first that holds. */
@@ -187,9 +195,14 @@ function summary({ view, census }: Situation): string {
 function unwell({ census, failedStarts }: Situation): string {
   return [
     ...(census.unwell > 0 ? [`${nodes(census.unwell)} unwell`] : []),
-    ...(failedStarts === undefined ? [] : [`${nodes(failedStarts.count)} did not start and were given up`]),
+    ...(failedStarts === undefined ? [] : [didNotStart(failedStarts)]),
   ].join('; ')
 }
+
+const didNotStart = ({ count, soonLost }: NonNullable<FailedStarts>): string =>
+  soonLost
+    ? `${count === 1 ? 'nodes' : `${count} times nodes`} were lost soon after they were made`
+    : `${nodes(count)} did not start and were given up`
 
 const nodes = (count: number): string => (count === 1 ? '1 node' : `${count} nodes`)
 

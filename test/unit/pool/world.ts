@@ -234,9 +234,10 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
   const leastOpen = replicas - shareOf(maxUnavailable, replicas)
   const counted = view.members.filter(isCounted)
   const open = counted.filter(isOpen)
-  assert.equal(status.replicas, counted.length)
+  const surplus = counted.length - status.replicas
+  assert.ok(surplus === 0 || (surplus > 0 && surplus <= surge && status.replicas >= replicas), 'only surge is left out')
   assert.equal(status.openReplicas, open.length)
-  assert.ok(status.openReplicas <= status.replicas && status.updatedReplicas <= status.replicas)
+  assert.ok(status.openReplicas <= counted.length && status.updatedReplicas <= counted.length)
   if (batch === undefined) return
   assert.equal(view.pool.metadata.deletionTimestamp, undefined, 'a pool that is deleted does nothing')
 
