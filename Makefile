@@ -30,7 +30,7 @@ dist/rtcnode.js: node_modules/.installed $(shell find operator -name '*.ts')
 build: dist/rtcnode.js ## Bundle the program into one file
 
 .PHONY: binaries
-binaries: node_modules/.installed ## Build and cache the control plane, LiveKit and the loader (first time ~10 min)
+binaries: node_modules/.installed ## Build and cache the control plane, KEDA, LiveKit and the loader (first time ~20 min)
 	@node test/cluster/cli.ts binaries
 
 .PHONY: test
@@ -48,7 +48,7 @@ demo: build ## The whole story on this machine, about 3 minutes; KEEP=1 keeps it
 	@node test/demo/demo.ts
 
 .PHONY: bench
-bench: build binaries ## Figures with their ratios to a baseline, written to docs/benchmarks.md
+bench: build ## Figures with their ratios to a baseline, written to docs/benchmarks.md
 	@node test/bench/bench.ts
 
 .PHONY: crds
