@@ -57,7 +57,7 @@ export const poolReasons = {
   Paused: 'A roll-out waits, because spec.strategy.paused is true.',
   Partitioned: 'The roll-out has gone as far as spec.strategy.partition lets it.',
   HeldBack: 'Nodes of older revisions are protected by rtcnode.io/scale-in-protection.',
-  StartsFail: 'Nodes of the update revision do not start; another is tried later.',
+  StartsFail: 'Nodes of the update revision do not start, or are lost soon after; another is tried later.',
   ProgressDeadlineExceeded: 'It got no further for progressDeadlineSeconds; what serves is left alone.',
   CreateRefused: 'The API server refused an RTCNode (quota or admission).',
   ClassNotFound: 'The class it names does not exist.',

@@ -1,41 +1,60 @@
-// Nodes of the update revision that did not start: how many in a row, and when the next may be tried. Pure. On record in the
-// status, because the nodes themselves are gone soon.
+// Nodes of the update revision that did not start, or not for long: how many in a row, and when the next may be tried. Pure. On
+// record in the status, because the nodes themselves are gone soon.
 import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
 import type { RTCNodePoolStatus } from '../api/rtcnodepool.ts'
 import type { Census } from './census.ts'
 
 export type FailedStarts = RTCNodePoolStatus['failedStarts']
 
+/** A node that lasts so long after it was made shows that its revision does; before that none is known to. */
+const PROOF_MS = 600_000
+
 /**
  * Counts each node once, however often it is seen: only those given up after the last that is on record, and after a node
  * of that revision became ready, which makes a fresh start.
+ *
+ * A node that did start and was lost soon counts too while none of its revision has lasted. Only one of all that were made
+ * before the loss on record: a host that takes ten along is one mishap, but when those made in their place are lost as well,
+ * it is the revision. Such a record ends when one has lasted.
  */
 export function failedStartsOf(
   before: FailedStarts,
   updateRevision: string | undefined,
-  { givenUpAt, updatedReadySince }: Census,
+  census: Census,
+  now: Instant,
 ): FailedStarts {
   if (updateRevision === undefined) return before
   const recorded = before?.revision === updateRevision ? before : undefined
   const recordedAt = fromTimestamp(recorded?.lastAt)
-  const isFresh = recordedAt === undefined || (updatedReadySince !== undefined && updatedReadySince > recordedAt)
-  const since = Math.max(recordedAt ?? Number.NEGATIVE_INFINITY, updatedReadySince ?? Number.NEGATIVE_INFINITY)
-  let count = isFresh ? 0 : (recorded?.count ?? 0)
-  let lastAt = recordedAt ?? instant(0)
-  for (const at of givenUpAt) {
-    if (at <= since) continue
-    count += 1
-    if (at > lastAt) lastAt = at
-  }
-  return count === 0 ? undefined : { revision: updateRevision, count, lastAt: toTimestamp(lastAt) }
+  const [readySince, madeAfter] = [census.updatedReadySince ?? NEVER, recordedAt ?? NEVER]
+  const lastsInMs = untilProof(census, now)
+  const isOver = recorded?.soonLost ? lastsInMs <= 0 : readySince > madeAfter
+  const since = isOver ? readySince : Math.max(madeAfter, readySince)
+  const failed = census.givenUpAt.filter(at => at > since)
+  const soonLost = census.lost.filter(({ madeAt, at }) => lastsInMs > 0 && madeAt > madeAfter && at - madeAt < PROOF_MS)
+  const count = (isOver ? 0 : (recorded?.count ?? 0)) + failed.length + Math.min(1, soonLost.length)
+  if (count === 0) return undefined
+  const lastAt = instant(Math.max(recordedAt ?? 0, ...failed, ...soonLost.map(({ at }) => at)))
+  const wereLost = soonLost.length > 0 || (recorded?.soonLost === true && !isOver)
+  return { revision: updateRevision, count, lastAt: toTimestamp(lastAt), ...(wereLost ? { soonLost: true } : {}) }
+}
+
+const NEVER = Number.NEGATIVE_INFINITY
+
+const untilProof = ({ updatedSince }: Census, now: Instant): number =>
+  updatedSince === undefined ? Number.POSITIVE_INFINITY : updatedSince + PROOF_MS - now
+
+/** When a record of nodes that were lost soon will end, if all goes well. */
+export function recordEndsInMs(failed: FailedStarts, census: Census, now: Instant): number | undefined {
+  return failed?.soonLost && census.updatedSince !== undefined ? untilProof(census, now) : undefined
 }
 
 const FIRST_WAIT_MS = 10_000
 const MAX_WAIT_MS = 300_000
 
-/** 10 s after the first failure, 20 s after the second … 5 min. */
+/** 10 s after the first failure, 20 s after the second … 5 min. Undefined: nothing speaks against many at once. */
 export function nextTryAt(failed: FailedStarts): Instant | undefined {
   const lastAt = fromTimestamp(failed?.lastAt)
-  if (failed === undefined || lastAt === undefined) return undefined
+  if (failed === undefined || lastAt === undefined || (failed.soonLost && failed.count < 2)) return undefined
   return instant(lastAt + Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failed.count - 1, 10)))
 }

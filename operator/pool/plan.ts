@@ -1,7 +1,7 @@
 // Everything that is judgement about a pool. No I/O, no clock, no chance: what is known goes in, the next step comes out. The
 // controller carries it out, and asks again when the caches show it.
 import { censusOf } from './census.ts'
-import { failedStartsOf } from './failed-starts.ts'
+import { failedStartsOf, recordEndsInMs } from './failed-starts.ts'
 import { statusOf } from './pool-status.ts'
 import { progressOf } from './progress.ts'
 import { halted, rolloutOf } from './rollout.ts'
@@ -26,7 +26,7 @@ const steps: readonly Step[] = [
 export function plan(view: PoolView): Plan {
   const updateRevision = view.target.state === 'known' ? view.target.revision : view.pool.status?.updateRevision
   const census = censusOf(view, updateRevision)
-  const failedStarts = failedStartsOf(view.pool.status?.failedStarts, updateRevision, census)
+  const failedStarts = failedStartsOf(view.pool.status?.failedStarts, updateRevision, census, view.now)
   const rollout = rolloutOf(view, census, updateRevision)
   const progress = progressOf(view, census, rollout, failedStarts, updateRevision)
   const at = { view, census, rollout: progress.isLate ? halted(rollout) : rollout, updateRevision, failedStarts }
@@ -35,7 +35,12 @@ export function plan(view: PoolView): Plan {
   const batch = findings[speaker]?.batch
   const heard = batch === undefined ? findings : findings.slice(0, speaker + 1)
   const { status, because } = statusOf(at, progress, findings.find(finding => finding.inhibited)?.inhibited)
-  const lookAgainMs = soonest([census.nextOpensInMs, progress.lateInMs, ...findings.map(it => it.lookAgainMs)])
+  const lookAgainMs = soonest([
+    census.nextOpensInMs,
+    progress.lateInMs,
+    recordEndsInMs(failedStarts, census, view.now),
+    ...findings.map(it => it.lookAgainMs),
+  ])
   return {
     status,
     because,

@@ -3,7 +3,7 @@
 import { fromTimestamp, type Instant, instant, toTimestamp } from '../ambient/clock.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Census } from './census.ts'
-import type { FailedStarts } from './failed-starts.ts'
+import { type FailedStarts, nextTryAt } from './failed-starts.ts'
 import type { Rollout } from './rollout.ts'
 import type { PoolView } from './view.ts'
 
@@ -38,7 +38,7 @@ export function progressOf(
     : latestOf(pool.status?.progressAt, census.readySince, view)
   const deadline = instant((fromTimestamp(since) ?? now) + pool.spec.progressDeadlineSeconds * 1_000)
   const starting = rollout.state === 'resting' ? census.starting : census.updatedStarting
-  const waits = starting > 0 || failedStarts !== undefined
+  const waits = starting > 0 || nextTryAt(failedStarts) !== undefined
   const isTimeUp = isUnderWay && now >= deadline
   return {
     isUnderWay,

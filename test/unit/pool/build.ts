@@ -72,6 +72,8 @@ export function aPool(replicas: number, traits: PoolTraits = {}): RTCNodePool {
 
 export interface NodeTraits {
   readonly revision?: string
+  /** Seconds after T0; default: an hour before NOW. */
+  readonly madeAt?: number
   readonly classHash?: string
   readonly phase?: RTCNodeStatus['phase']
   /** Reason of a Ready condition that is not True. */
@@ -156,7 +158,7 @@ export function aNode(name: string, traits: NodeTraits = {}): Member {
       uid: `uid-${name}` as Uid,
       resourceVersion: String(traits.version ?? 1),
       generation: 1,
-      creationTimestamp: timeAt(NOW - 3_700),
+      creationTimestamp: timeAt(traits.madeAt ?? NOW - 3_700),
       labels: { app: 'sfu', [labels.pool]: 'eu', [labels.revision]: traits.revision ?? V1 },
       annotations: marks,
       finalizers: [FINALIZER],

@@ -20,6 +20,7 @@ const traits = fc
     classHash: maybe(fc.constantFrom('c1', 'c2')),
     phase: fc.constantFrom('Running' as const, 'Running' as const, 'Pending' as const),
     unready: maybe(fc.constantFrom('TelemetryLost', 'PodNotReady', 'ImagePullFailed', 'Unhealthy')),
+    madeAt: fc.constantFrom(NOW - 3_700, NOW - 600, NOW - 100),
     readySince: fc.constantFrom(NOW - 3_600, NOW - 10, NOW),
     admits: fc.boolean(),
     closed: maybe(
@@ -30,7 +31,7 @@ const traits = fc
     ),
     cordoned: fc.boolean(),
     deletedAt: maybe(fc.constantFrom(NOW - 60, NOW)),
-    drain: maybe(fc.constantFrom('StartupTimeout', 'Deleted', 'ScaleIn')),
+    drain: maybe(fc.constantFrom('StartupTimeout', 'HealthTimeout', 'Deleted', 'ScaleIn')),
     opened: fc.boolean(),
     isProtected: fc.boolean(),
     priority: maybe(fc.constantFrom(-1, 5, 'high', '1e9')),
@@ -74,7 +75,12 @@ const pools = fc
     updateRevision: revision,
     progressAt: fc.constantFrom(NOW - 700, NOW - 10),
     failed: maybe(
-      fc.record({ revision, count: fc.integer({ min: 1, max: 9 }), at: fc.constantFrom(NOW - 400, NOW - 5) }),
+      fc.record({
+        revision,
+        count: fc.integer({ min: 1, max: 9 }),
+        at: fc.constantFrom(NOW - 400, NOW - 5),
+        soonLost: fc.boolean(),
+      }),
     ),
   })
   // The API refuses a pool that could replace nothing.
@@ -97,6 +103,7 @@ const pools = fc
                 revision: given.failed.revision,
                 count: given.failed.count,
                 lastAt: timeAt(given.failed.at),
+                ...(given.failed.soonLost ? { soonLost: true } : {}),
               },
             }),
       },

@@ -252,6 +252,39 @@ test('a pool forgets that nodes did not start when one does, or another revision
   assert.deepEqual(planFor(pool, [startedBefore], toV2).status.failedStarts, failedStarts)
 })
 
+const lost = (name: string, madeAt: number, deletedAt: number) =>
+  aNode(name, { revision: V2, madeAt, deletedAt, drain: 'HealthTimeout', registration: absent })
+
+test('a pool whose young nodes are lost at once replaces all; when those are lost as well, it goes slow', () => {
+  const pool = aPool(3, { status: { updateRevision: V2, currentRevision: V2 } })
+  const host = [lost('a', NOW - 60, NOW), lost('b', NOW - 60, NOW), aNode('c', { revision: V2, madeAt: NOW - 60 })]
+  const first = planFor(pool, host, toV2)
+  assert.deepEqual(first.status.failedStarts, { revision: V2, count: 1, lastAt: timeAt(NOW), soonLost: true })
+  assert.equal(told(first), 'create 2')
+  const after = { ...pool, status: first.status }
+  assert.deepEqual(planFor(after, host, toV2).status, first.status, 'counted once')
+
+  const again = [lost('d', NOW + 10, NOW + 90), lost('e', NOW + 10, NOW + 90)]
+  const second = planFor(after, again, { ...toV2, now: at(NOW + 90) })
+  assert.deepEqual([told(second), second.because, second.lookAgainMs], ['nothing', 'StartsFail', 20_000])
+  assert.equal(second.status.failedStarts?.count, 2)
+  assert.match(conditionIn(second, 'Degraded').message, /2 times nodes were lost soon after they were made/)
+  const slow = { ...pool, status: second.status }
+  assert.equal(told(planFor(slow, [], { ...toV2, now: at(NOW + 110) })), 'create 1')
+  const young = aNode('f', { revision: V2, madeAt: NOW + 110, readySince: NOW + 130 })
+  const waiting = planFor(slow, [young], { ...toV2, now: at(NOW + 700) })
+  assert.deepEqual([told(waiting), waiting.status.failedStarts?.count], ['create 1', 2])
+  const proved = planFor(slow, [young], { ...toV2, now: at(NOW + 710) })
+  assert.deepEqual([told(proved), proved.status.failedStarts], ['create 2', undefined])
+})
+
+test('a node that is lost is no sign against a revision of which one has lasted ten minutes, nor one that lasted itself', () => {
+  const pool = aPool(3, { status: { updateRevision: V2, currentRevision: V2 } })
+  const members = [aNode('n1', { revision: V2, madeAt: NOW - 600 }), lost('n2', NOW - 60, NOW)]
+  assert.equal(planFor(pool, members, toV2).status.failedStarts, undefined)
+  assert.equal(planFor(pool, [lost('n2', NOW - 600, NOW)], toV2).status.failedStarts, undefined)
+})
+
 test('a pool with minReadySeconds counts a node as open when it has been ready for so long', () => {
   const pool = aPool(1, { spec: { minReadySeconds: 30 } })
   const early = planFor(pool, [aNode('n1', { readySince: NOW - 20 })])

@@ -206,6 +206,18 @@ test('a new pool whose nodes do not start makes one after the other, not a storm
   assert.ok(made.size <= 100 + 86_400 / 600, `${made.size} nodes were made in a day`)
 })
 
+test('a new pool whose nodes die soon after they started makes few, not a storm', () => {
+  const it = world(100, new Set(), { [V1]: 40 })
+  const made = new Set<string>()
+  for (let seconds = 0; seconds < 86_400; seconds += 10) {
+    it.step()
+    it.pass(10)
+    for (const node of it.nodes) made.add(node.name)
+  }
+  // A hundred, and a hundred in their place; then one after the other. All at once each time would be more than 100,000.
+  assert.ok(made.size <= 1_000, `${made.size} nodes were made in a day`)
+})
+
 test('two changes of the template in a row, and an undo in the middle, end with the last one and nobody cut', () => {
   for (const [first, second] of [
     [V2, V3],

@@ -1,6 +1,7 @@
 // A toy world around the judgement of a pool: nodes start, fail, fill, empty and die, people edit, the registry comes and goes,
 // and plans are carried out as the API server would, seen fresh or old. Everything that a plan does is checked as it is done.
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import { type Instant, instant } from '../../../operator/ambient/clock.ts'
 import type { RTCNodePoolSpec } from '../../../operator/api/rtcnodepool.ts'
 import { plan } from '../../../operator/pool/plan.ts'
@@ -59,7 +60,12 @@ export interface World {
   pass(seconds: number): void
 }
 
-export function world(replicas: number, breaks: ReadonlySet<string> = new Set()): World {
+/** `breaks`: revisions whose nodes never start; `lastsSeconds`: how long the nodes of some are well. */
+export function world(
+  replicas: number,
+  breaks: ReadonlySet<string> = new Set(),
+  lastsSeconds: Readonly<Record<string, number>> = {},
+): World {
   let now = 0
   let born = 0
   let pool = aPool(replicas, { spec: { progressDeadlineSeconds: PROGRESS_SECONDS } })
@@ -79,6 +85,7 @@ export function world(replicas: number, breaks: ReadonlySet<string> = new Set())
     return aNode(node.name, {
       revision,
       version,
+      madeAt: node.madeAt,
       phase: deleted ? 'Terminating' : started ? 'Running' : 'Pending',
       ...(started ? { readySince } : {}),
       ...(closed ? { closed } : {}),
@@ -134,8 +141,9 @@ export function world(replicas: number, breaks: ReadonlySet<string> = new Set())
 
   function carryOut(planned: Plan, seen: PoolView): void {
     checkPlan(planned, seen)
-    if (planned.batch === undefined) pool = { ...pool, status: planned.status }
-    else apply(planned.batch, seen)
+    const isNews = !isDeepStrictEqual(planned.status.failedStarts, pool.status?.failedStarts)
+    if (planned.batch === undefined || isNews) pool = { ...pool, status: planned.status }
+    if (planned.batch !== undefined) apply(planned.batch, seen)
   }
 
   return {
@@ -188,6 +196,8 @@ export function world(replicas: number, breaks: ReadonlySet<string> = new Set())
       for (const node of nodes) {
         if (node.deleted !== undefined) continue
         if (node.readySince === undefined) starts(node)
+        else if (now - node.readySince >= (lastsSeconds[node.revision] ?? Number.POSITIVE_INFINITY))
+          remove(node, 'HealthTimeout')
         if (node.closed !== undefined && node.sessions === 0) node.emptySince ??= now
         if (node.sessions > 0) node.emptySince = undefined
       }
