@@ -130,7 +130,8 @@ async function record({ at, writers }: Reconcile): Promise<boolean> {
 async function act(batch: Batch, { status }: Plan, run: Reconcile): Promise<LookAgain> {
   const { at, deps, memory, writers, log } = run
   // A pool that is busy for long shows what with; one that is refused again and again does not show each attempt.
-  if (isNews(at.pool.status, status) && memory.refusal(at.key) === undefined) await tell(status, run)
+  const isTold = isNews(at.pool.status, status) && memory.refusal(at.key) === undefined
+  if (isTold) await tell(status, run)
   const { done, unsure, failure } = await carryOut(at.pool, batch, at.aim, writers)
   for (const key of unsure) memory.unsure(at.key).add(key)
   if (done.length > 0) {
@@ -141,7 +142,11 @@ async function act(batch: Batch, { status }: Plan, run: Reconcile): Promise<Look
     memory.refused(at.key, failure.message)
     return { lookAgainMs: 0 }
   }
-  if (failure !== undefined) throw failure
+  if (failure !== undefined) {
+    // It may go on failing, and everything else about the pool is still to be told.
+    if (!isTold) await tell(status, run)
+    throw failure
+  }
   if (batch.do === 'create') memory.accepted(at.key)
   return whenCaughtUp
 }
