@@ -44,9 +44,23 @@ const NEVER = Number.NEGATIVE_INFINITY
 const untilProof = ({ updatedSince }: Census, now: Instant): number =>
   updatedSince === undefined ? Number.POSITIVE_INFINITY : updatedSince + PROOF_MS - now
 
-/** When a record of nodes that were lost soon will end, if all goes well. */
-export function recordEndsInMs(failed: FailedStarts, census: Census, now: Instant): number | undefined {
-  return failed?.soonLost && census.updatedSince !== undefined ? untilProof(census, now) : undefined
+/** When a record of nodes that were lost soon will end, if all goes well, or else when another may be tried. */
+export function untilNextTry(failed: FailedStarts, census: Census, now: Instant): number | undefined {
+  if (failed?.soonLost !== true) return undefined
+  if (census.updatedSince !== undefined) return untilProof(census, now)
+  const waitMs = (nextTryAt(failed) ?? now) - now
+  return waitMs > 0 ? waitMs : undefined
+}
+
+/** Those made in place of the lost are lost as well. */
+const areShortLived = (failed: NonNullable<FailedStarts>): boolean => failed.soonLost === true && failed.count >= 2
+
+/**
+ * To roll on would trade nodes that serve for nodes that die. But those that were lost may have been mishaps, so one is tried
+ * now and then, and while it is there nothing more is made or closed until it has lasted.
+ */
+export function stopsRollout(failed: FailedStarts, { updated }: Census, now: Instant): boolean {
+  return failed !== undefined && areShortLived(failed) && (updated > 0 || now < (nextTryAt(failed) ?? now))
 }
 
 const FIRST_WAIT_MS = 10_000
@@ -55,6 +69,6 @@ const MAX_WAIT_MS = 300_000
 /** 10 s after the first failure, 20 s after the second … 5 min. Undefined: nothing speaks against many at once. */
 export function nextTryAt(failed: FailedStarts): Instant | undefined {
   const lastAt = fromTimestamp(failed?.lastAt)
-  if (failed === undefined || lastAt === undefined || (failed.soonLost && failed.count < 2)) return undefined
+  if (failed === undefined || lastAt === undefined || (failed.soonLost && !areShortLived(failed))) return undefined
   return instant(lastAt + Math.min(MAX_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(failed.count - 1, 10)))
 }

@@ -1,7 +1,7 @@
 // Everything that is judgement about a pool. No I/O, no clock, no chance: what is known goes in, the next step comes out. The
 // controller carries it out, and asks again when the caches show it.
 import { censusOf } from './census.ts'
-import { failedStartsOf, recordEndsInMs } from './failed-starts.ts'
+import { failedStartsOf, stopsRollout, untilNextTry } from './failed-starts.ts'
 import { statusOf } from './pool-status.ts'
 import { progressOf } from './progress.ts'
 import { halted, rolloutOf } from './rollout.ts'
@@ -29,7 +29,8 @@ export function plan(view: PoolView): Plan {
   const failedStarts = failedStartsOf(view.pool.status?.failedStarts, updateRevision, census, view.now)
   const rollout = rolloutOf(view, census, updateRevision)
   const progress = progressOf(view, census, rollout, failedStarts, updateRevision)
-  const at = { view, census, rollout: progress.isLate ? halted(rollout) : rollout, updateRevision, failedStarts }
+  const stops = progress.isLate || stopsRollout(failedStarts, census, view.now)
+  const at = { view, census, rollout: stops ? halted(rollout) : rollout, updateRevision, failedStarts }
   const findings = standsBack(view) ? [] : steps.map(step => step(at))
   const speaker = findings.findIndex(finding => finding.batch !== undefined)
   const batch = findings[speaker]?.batch
@@ -38,7 +39,7 @@ export function plan(view: PoolView): Plan {
   const lookAgainMs = soonest([
     census.nextOpensInMs,
     progress.lateInMs,
-    recordEndsInMs(failedStarts, census, view.now),
+    untilNextTry(failedStarts, census, view.now),
     ...findings.map(it => it.lookAgainMs),
   ])
   return {

@@ -218,6 +218,29 @@ test('a new pool whose nodes die soon after they started makes few, not a storm'
   assert.ok(made.size <= 1_000, `${made.size} nodes were made in a day`)
 })
 
+test('a revision whose nodes die soon after they started goes no further, and the old ones are opened again', () => {
+  for (const surge of [1, 3]) {
+    const it = world(6, new Set(), { [V2]: 40 })
+    calmDown(it, MOST_STEPS)
+    const old = new Set(it.nodes.map(({ name }) => name))
+    for (const node of it.nodes) node.sessions = 5
+    it.edit({ surge })
+    it.aim(V2)
+    const made = new Set<string>()
+    for (let steps = 0; steps < 2_000; steps += 1) {
+      it.step()
+      it.pass(3)
+      for (const node of it.nodes) if (node.revision === V2) made.add(node.name)
+      const serving = it.nodes.filter(node => old.has(node.name) && counts(node)).length
+      // Until the second ones die nobody knows; then one at most is closed for the one that is tried.
+      assert.ok(serving >= 5 || steps < 50, `${serving} of the old ones take rooms after ${steps} steps`)
+    }
+    assert.equal(it.nodes.filter(({ name, deleted }) => old.has(name) && deleted === undefined).length, 6)
+    assert.ok(made.size <= 40, `${made.size} were tried`)
+    assert.equal(plan(it.view()).because, 'StartsFail')
+  }
+})
+
 test('two changes of the template in a row, and an undo in the middle, end with the last one and nobody cut', () => {
   for (const [first, second] of [
     [V2, V3],
