@@ -97,7 +97,9 @@ suiteOfPools('roll-outs', { sideBySide: 3 }, promise => {
     const pool = await scene.runningPool({ replicas: 0, spec: { template: template('r0'), revisionHistoryLimit: 2 } })
     for (const region of ['r1', 'r2', 'r3', 'r4']) {
       await scene.patchPool(pool, { template: template(region) })
-      await completed(scene, region, region)
+      const isObserved = ({ status, spec, metadata }: RTCNodePool) =>
+        spec.template.spec.region === region && status?.observedGeneration === metadata.generation
+      await scene.expectPool(pool, `knows of ${region}`, isObserved)
     }
     const numbers = async () => (await scene.revisionsOf(pool)).map(({ revision }) => revision)
     await until('three records', async () => (await numbers()).length === 3, { withinMs: 30_000 })
@@ -136,6 +138,7 @@ suiteOfPools('roll-outs', { sideBySide: 3 }, promise => {
     await apply(onDelete('sim:2'))
     await scene.expectMadeNoMore(pool, 3_000)
     await scene.deleteNode(before[0] ?? '')
+    await scene.expectGone(before[0] ?? '')
     await scene.expectNodes(pool, 'another', nodes => nodes.filter(isOpen).length === 2 && nodes.length === 2)
     const made = only((await scene.nodesOf(pool)).filter(({ metadata }) => !before.includes(metadata.name)))
     const pod = await scene.pod(made.metadata.name)

@@ -98,9 +98,13 @@ suiteOfPools('a pool that grows and shrinks', { sideBySide: 4 }, promise => {
     const name = victim?.metadata.name ?? ''
     await scene.occupy(name, 1)
     await scene.deleteNode(name)
-    await scene.expectNodes(pool, 'two others are open', nodes => nodes.filter(isOpen).length === 2)
+    await scene.expectNodes(
+      pool,
+      'two others are open',
+      nodes => nodes.length === 3 && nodes.filter(isOpen).length === 2,
+    )
+    await scene.expectPool(pool, 'one drains', ({ status }) => status?.drainingReplicas === 1)
     assert.equal(scene.sfu(name).present.length, 1)
-    assert.equal((await scene.pool(pool)).status?.drainingReplicas, 1)
     scene.sfu(name).leaveAll()
     await scene.expectGone(name)
     assert.equal(scene.everMade(pool), 3)
@@ -110,7 +114,7 @@ suiteOfPools('a pool that grows and shrinks', { sideBySide: 4 }, promise => {
     const pool = await scene.runningPool({ replicas: 1 })
     const { name } = only(await scene.nodesOf(pool)).metadata
     await scene.kubectl('patch', 'rtcn', name, '--type=merge', '-p', '{"spec":{"cordoned":true}}')
-    await scene.expectNodes(pool, 'another is open', nodes => nodes.filter(isOpen).length === 1)
+    await scene.expectNodes(pool, 'another is open', nodes => nodes.length === 2 && nodes.filter(isOpen).length === 1)
     await scene.expectLeftAlone(name, 4_000)
     assert.equal((await scene.nodesOf(pool)).length, 2)
   })
