@@ -31,6 +31,9 @@ export interface Census {
   /** Counted, not open yet, and nothing says that they never will be. */
   readonly starting: number
   readonly updatedStarting: number
+  /** When the oldest of those was made. */
+  readonly startingSince: Instant | undefined
+  readonly updatedStartingSince: Instant | undefined
   /** Have served and do not now, or start and something is in their way. */
   readonly unwell: number
   /** By revision: how many nodes have a pod, and how many do not yet. */
@@ -97,6 +100,8 @@ function emptyTally() {
     anyReadySince: undefined as string | undefined,
     updatedReadySince: undefined as string | undefined,
     updatedSince: undefined as string | undefined,
+    startingSince: undefined as string | undefined,
+    updatedStartingSince: undefined as string | undefined,
     givenUpAt: [] as Instant[],
     lost: [] as { madeAt: Instant; at: Instant }[],
     nextOpensInMs: undefined as number | undefined,
@@ -123,12 +128,14 @@ export function censusOf(view: PoolView, updateRevision: string | undefined): Ce
     if (node.spec.cordoned) addClosed(tally, member, updated)
     else addCounted(tally, member, updated, ready, view)
   }
-  const { anyReadySince, updatedReadySince, updatedSince, ...counts } = tally
+  const { anyReadySince, ...counts } = tally
   return {
     ...counts,
-    readySince: fromTimestamp(tally.updated === tally.counted.length ? anyReadySince : updatedReadySince),
-    updatedReadySince: fromTimestamp(updatedReadySince),
-    updatedSince: fromTimestamp(updatedSince),
+    readySince: fromTimestamp(tally.updated === tally.counted.length ? anyReadySince : tally.updatedReadySince),
+    updatedReadySince: fromTimestamp(tally.updatedReadySince),
+    updatedSince: fromTimestamp(tally.updatedSince),
+    startingSince: fromTimestamp(tally.startingSince),
+    updatedStartingSince: fromTimestamp(tally.updatedStartingSince),
   }
 }
 
@@ -182,8 +189,11 @@ function addCounted(
     if (updated) tally.updatedSince = earliest(tally.updatedSince, node.metadata.creationTimestamp)
   } else if (hasStarted(node) || failing.has(ready?.reason ?? '')) tally.unwell += 1
   if (!open && (since !== undefined || !hasStarted(node))) {
+    const { creationTimestamp } = node.metadata
     tally.starting += 1
+    tally.startingSince = earliest(tally.startingSince, creationTimestamp)
     if (updated) tally.updatedStarting += 1
+    if (updated) tally.updatedStartingSince = earliest(tally.updatedStartingSince, creationTimestamp)
   }
 }
 

@@ -14,7 +14,7 @@ export interface Progress {
   readonly since: string
   /** progressDeadlineSeconds have passed since then. */
   readonly isTimeUp: boolean
-  /** They have, and it is nodes that do not start which are in the way. */
+  /** They have, and it is nodes that do not start in this time which are in the way. */
   readonly isLate: boolean
   /** When it would be late, if nothing changes. */
   readonly lateInMs: number | undefined
@@ -36,16 +36,18 @@ export function progressOf(
   const since = beginsAnew(view, isUnderWay, updateRevision)
     ? toTimestamp(now)
     : latestOf(pool.status?.progressAt, census.readySince, view)
-  const deadline = instant((fromTimestamp(since) ?? now) + pool.spec.progressDeadlineSeconds * 1_000)
-  const starting = rollout.state === 'resting' ? census.starting : census.updatedStarting
-  const waits = starting > 0 || nextTryAt(failedStarts) !== undefined
-  const isTimeUp = isUnderWay && now >= deadline
+  const sinceAt = fromTimestamp(since) ?? now
+  const leftMs = (from: number): number => from + pool.spec.progressDeadlineSeconds * 1_000 - now
+  const startingSince = rollout.state === 'resting' ? census.startingSince : census.updatedStartingSince
+  // What stood still for another reason, a registry out of sight perhaps, does not take the time of nodes made afterwards.
+  const waitsSince = nextTryAt(failedStarts) !== undefined ? sinceAt : startingSince && Math.max(sinceAt, startingSince)
+  const lateInMs = isUnderWay && waitsSince !== undefined ? leftMs(waitsSince) : undefined
   return {
     isUnderWay,
     since,
-    isTimeUp,
-    isLate: isTimeUp && waits,
-    lateInMs: isUnderWay && waits && !isTimeUp ? deadline - now : undefined,
+    isTimeUp: isUnderWay && leftMs(sinceAt) <= 0,
+    isLate: lateInMs !== undefined && lateInMs <= 0,
+    lateInMs: lateInMs !== undefined && lateInMs > 0 ? lateInMs : undefined,
   }
 }
 

@@ -93,6 +93,8 @@ function partitionOf(
 /** How many more nodes of the update revision may be there now, beyond those that replicas are short of. */
 export function growthOf({ pool }: PoolView, census: Census, rollout: Rollout): number {
   if (rollout.state !== 'moving' || rollout.toReplace === 0) return 0
+  // What is made while there are too many of the older ones would be one too many itself.
+  if (census.counted.length - census.updated > pool.spec.replicas) return 0
   const room = pool.spec.replicas + rollout.surge - census.counted.length
   return Math.max(0, Math.min(room, rollout.updatedWanted - census.updated))
 }

@@ -22,6 +22,7 @@ import {
 const old = (count: number, traits = {}) => nodes(count, { revision: V1, sessions: 3, ...traits }, 'old')
 const young = (count: number, traits = {}) => nodes(count, { revision: V2, ...traits }, 'new')
 const starting = { phase: 'Pending' } as const
+const LATE = 'ProgressDeadlineExceeded'
 
 /** A pool that has been on its way from V1 to V2 for a minute. */
 const rolling = (replicas: number, { status, ...traits }: PoolTraits = {}) =>
@@ -155,6 +156,21 @@ test('a revision whose nodes never start stops at the deadline, with the old one
   const given = rolling(3, { status: { progressAt: timeAt(NOW - 600), failedStarts } })
   assert.deepEqual(told(planned(given, old(3))), 'nothing')
   assert.deepEqual(told(planned(given, old(2))), 'create 1 of the current revision')
+})
+
+test('a node made after a long standstill has time to start: it is neither late nor deleted to make another', () => {
+  const progressAt = timeAt(NOW - 3_600)
+  const justMade = young(1, { ...starting, madeAt: NOW - 1 })
+  const resumed = planned(rolling(3, { status: { progressAt } }), [...old(3), ...justMade])
+  assert.deepEqual([resumed.because, resumed.lookAgainMs], ['RollingOut', 599_000])
+  const lowered = planned(rolling(1, { surge: 3, unavailable: 2, status: { progressAt } }), [...old(2), ...justMade])
+  assert.deepEqual([told(lowered), lowered.because], ['close old1', 'RollingOut'])
+  assert.equal(planned(rolling(3, { status: { progressAt } }), [...old(3), ...young(1, starting)]).because, LATE)
+})
+
+test('a roll-out of a pool that is lowered gets to its size first', () => {
+  assert.equal(told(planned(rolling(2, { surge: 3 }), old(4))), 'close old1 old2')
+  assert.equal(told(planned(rolling(2, { surge: 3 }), old(2))), 'create 1')
 })
 
 test('a roll-out that stopped goes on when a node does start after all, or when somebody edits the pool', () => {

@@ -147,8 +147,12 @@ test('a pool that is left in peace gets to rest in a bounded number of steps, wi
       // Whoever wants nodes that do not start gets no rest; another law tells what happens then.
       if (it.target === V3) it.aim(V2)
       if (it.spec.strategy.paused) it.edit({ paused: false })
+      const madeBefore = it.made
       const { last } = calmDown(it, MOST_STEPS)
       const { spec } = it
+      // What is short, made of one revision, and once more of the other.
+      const most = 2 * spec.replicas + shareOf(spec.strategy.rollingUpdate.maxSurge, spec.replicas)
+      assert.ok(it.made - madeBefore <= most, `${it.made - madeBefore} nodes were made, ${most} are enough`)
       const counted = it.nodes.filter(counts)
       const kept = counted.filter(node => node.isProtected).length
       const excess = `${counted.length} count, ${spec.replicas} wanted, ${kept} protected`

@@ -44,6 +44,8 @@ export interface World {
   readonly nodes: readonly SimNode[]
   readonly spec: RTCNodePoolSpec
   readonly target: string
+  /** How many nodes were ever made. */
+  readonly made: number
   seconds(): number
   node(index: number): SimNode | undefined
   edit(edit: PoolEdit): void
@@ -155,6 +157,9 @@ export function world(
     },
     get target() {
       return target
+    },
+    get made() {
+      return born
     },
     seconds: () => now,
     node: index => nodes[index % Math.max(1, nodes.length)],
