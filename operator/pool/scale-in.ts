@@ -17,15 +17,24 @@ export function replaceOld(at: Situation): Finding {
   const may = replaceable(census, rollout)
   if (may.nodes === 0) return nothing
   if (!isRegistryTrusted(at)) return { inhibited: { because: 'RegistryFrozen', nodes: may.nodes } }
-  const order = inVictimOrder(at.view, rollout.candidates)
-  const closedFirst = [...order.filter(({ judged }) => !judged.open), ...order.filter(({ judged }) => judged.open)]
-  const { chosen, held } = choose(closedFirst, may)
+  const { chosen, held } = choose(closedFirst(at), may)
   const unknown = chosen.length < may.nodes ? held.length : 0
   return {
     ...removing(at, chosen, 'RollOut'),
     held,
     ...(unknown === 0 ? {} : { inhibited: { because: 'LoadUnknown', nodes: unknown } }),
   }
+}
+
+function* closedFirst({ view, rollout: { candidates } }: Situation): Generator<Candidate, void> {
+  yield* inVictimOrder(
+    view,
+    candidates.filter(({ open }) => !open),
+  )
+  yield* inVictimOrder(
+    view,
+    candidates.filter(({ open }) => open),
+  )
 }
 
 /** Never below replicas open: what does not take rooms yet, or any more, goes before what does. */
@@ -51,7 +60,7 @@ interface Choice {
   readonly held: Plan['held']
 }
 
-function choose(order: readonly Candidate[], may: Replaceable): Choice {
+function choose(order: Iterable<Candidate>, may: Replaceable): Choice {
   const chosen: Candidate[] = []
   const held: { name: string; because: string }[] = []
   let open = may.open

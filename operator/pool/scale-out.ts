@@ -61,7 +61,7 @@ export function createForRollout(at: Situation): Finding {
 function toReopen(at: Situation, closed: readonly Judged[], wanted: number, because: string): Picked[] {
   if (wanted <= 0 || closed.length === 0) return []
   const useful = closed.filter(({ member }) => !member.hostGoing && !isDown(member.node))
-  const order = inVictimOrder(at.view, useful).toReversed()
+  const order = [...inVictimOrder(at.view, useful)].toReversed()
   return [...order.filter(it => !isSilent(it)), ...order.filter(isSilent)]
     .slice(0, wanted)
     .map(({ judged }) => picked(judged, because))

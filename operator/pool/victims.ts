@@ -3,6 +3,7 @@
 import { annotations, labels } from '../api/marks.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import { hasStarted, type Judged } from './census.ts'
+import { lazilySorted } from './lazily-sorted.ts'
 import type { Member, PoolView } from './view.ts'
 
 export interface Candidate {
@@ -44,8 +45,8 @@ const byAge = (a: Candidate, b: Candidate): number =>
 
 const ascending = (a: number, b: number): number => (a === b ? 0 : a < b ? -1 : 1)
 
-/** The first of them goes first. */
-export function inVictimOrder(view: PoolView, nodes: readonly Judged[]): Candidate[] {
+/** The first of them goes first. Lazily: of ten thousand nodes most often a few are to go. */
+export function* inVictimOrder(view: PoolView, nodes: readonly Judged[]): Generator<Candidate, void> {
   const numbers = new Map(view.revisions.map(({ name, number }) => [name, number]))
   const { onHost, inZone } = tally(view.members)
   const alike = nodes.map(judged => {
@@ -66,16 +67,19 @@ export function inVictimOrder(view: PoolView, nodes: readonly Judged[]): Candida
       name: metadata.name,
     }
   })
-  alike.sort((a, b) => byWorth(a, b) || byAge(a, b))
-  // Each that goes makes its zone smaller for the next: without that, all would be taken from the one that was largest.
-  for (const candidate of alike) {
+  let equals: Candidate[] = []
+  for (const candidate of lazilySorted(alike, (a, b) => byWorth(a, b) || byAge(a, b))) {
+    if (equals[0] !== undefined && byWorth(equals[0], candidate) !== 0) {
+      yield* equals.sort(byVictim)
+      equals = []
+    }
+    // Each that goes makes its zone smaller for the next: without that, all would be taken from the one that was largest.
     const { zone } = candidate.judged.member
-    if (zone === undefined) continue
-    const left = inZone.get(zone) ?? 0
-    candidate.inZone = left
-    inZone.set(zone, left - 1)
+    const left = zone === undefined ? 0 : (inZone.get(zone) ?? 0)
+    if (zone !== undefined) inZone.set(zone, left - 1)
+    equals.push({ ...candidate, inZone: left })
   }
-  return alike.sort(byVictim)
+  yield* equals.sort(byVictim)
 }
 
 function tally(members: readonly Member[]): { onHost: Map<string, number>; inZone: Map<string, number> } {

@@ -218,10 +218,8 @@ law('what is told to be held is there, and not in the batch', (view, { batch, he
 })
 
 law('the order of victims is total: for any two nodes exactly one goes first, and so for any three', view => {
-  const order = inVictimOrder(
-    view,
-    view.members.map(member => ({ member, updated: false, open: false })),
-  )
+  const judged = view.members.map(member => ({ member, updated: false, open: false }))
+  const order = [...inVictimOrder(view, judged)]
   for (const [i, a] of order.entries()) {
     for (const [j, b] of order.entries()) {
       const sign = Math.sign(byVictim(a, b))

@@ -7,7 +7,7 @@ import { aNode, aPool, aView, type NodeTraits, V1, V2 } from './build.ts'
 const orderOf = (traits: Record<string, NodeTraits>): string[] => {
   const members = Object.entries(traits).map(([name, given]) => aNode(name, given))
   const judged = members.map(member => ({ member, updated: false, open: false }))
-  return inVictimOrder(aView(aPool(1), members), judged).map(({ name }) => name)
+  return [...inVictimOrder(aView(aPool(1), members), judged)].map(({ name }) => name)
 }
 
 test('each rule goes before those that follow it', () => {
