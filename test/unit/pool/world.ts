@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { type Instant, instant } from '../../../operator/ambient/clock.ts'
-import type { RTCNodePoolSpec } from '../../../operator/api/rtcnodepool.ts'
+import type { RTCNodePoolSpec, RTCNodePoolStatus } from '../../../operator/api/rtcnodepool.ts'
 import { plan } from '../../../operator/pool/plan.ts'
 import { shareOf } from '../../../operator/pool/rollout.ts'
 import type { Batch, Member, Plan, PoolView } from '../../../operator/pool/view.ts'
@@ -143,8 +143,7 @@ export function world(
 
   function carryOut(planned: Plan, seen: PoolView): void {
     checkPlan(planned, seen)
-    const isNews = !isDeepStrictEqual(planned.status.failedStarts, pool.status?.failedStarts)
-    if (planned.batch === undefined || isNews) pool = { ...pool, status: planned.status }
+    if (planned.batch === undefined || isNews(pool.status, planned.status)) pool = { ...pool, status: planned.status }
     if (planned.batch !== undefined) apply(planned.batch, seen)
   }
 
@@ -232,6 +231,12 @@ const aSimNode = (name: string, revision: string, madeAt: number): SimNode => ({
   emptySince: undefined,
   deleted: undefined,
 })
+
+/** What the controller writes before it acts; all else can wait until there is nothing to do. */
+function isNews(before: RTCNodePoolStatus | undefined, next: RTCNodePoolStatus): boolean {
+  const reasonOf = (status: typeof before) => status?.conditions?.find(({ type }) => type === 'Progressing')?.reason
+  return reasonOf(before) !== reasonOf(next) || !isDeepStrictEqual(before?.failedStarts, next.failedStarts)
+}
 
 const updateOf = ({ target }: PoolView): string => (target.state === 'known' ? target.revision : assert.fail())
 
