@@ -26,12 +26,15 @@ export function failedStartsOf(
   if (updateRevision === undefined) return before
   const recorded = before?.revision === updateRevision ? before : undefined
   const recordedAt = fromTimestamp(recorded?.lastAt)
-  const [readySince, madeAfter] = [census.updatedReadySince ?? NEVER, recordedAt ?? NEVER]
+  const [readySince, lastFailed] = [census.updatedReadySince ?? NEVER, recordedAt ?? NEVER]
   const lastsInMs = untilProof(census, now)
-  const isOver = recorded?.soonLost ? lastsInMs <= 0 : readySince > madeAfter
-  const since = isOver ? readySince : Math.max(madeAfter, readySince)
+  const isOver = recorded?.soonLost ? lastsInMs <= 0 : readySince > lastFailed
+  const since = isOver ? readySince : Math.max(lastFailed, readySince)
   const failed = census.givenUpAt.filter(at => at > since)
-  const soonLost = census.lost.filter(({ madeAt, at }) => lastsInMs > 0 && madeAt > madeAfter && at - madeAt < PROOF_MS)
+  // Times have no fractions: what is made in place of the lost at once is made in the same second.
+  const soonLost = census.lost.filter(
+    ({ madeAt, at }) => lastsInMs > 0 && madeAt >= lastFailed && at - madeAt < PROOF_MS,
+  )
   const count = (isOver ? 0 : (recorded?.count ?? 0)) + failed.length + Math.min(1, soonLost.length)
   if (count === 0) return undefined
   const lastAt = instant(Math.max(recordedAt ?? 0, ...failed, ...soonLost.map(({ at }) => at)))

@@ -264,7 +264,8 @@ test('a pool whose young nodes are lost at once replaces all; when those are los
   const after = { ...pool, status: first.status }
   assert.deepEqual(planFor(after, host, toV2).status, first.status, 'counted once')
 
-  const again = [lost('d', NOW + 10, NOW + 90), lost('e', NOW + 10, NOW + 90)]
+  // Times have no fractions: what is made at once in place of the lost has the time of the loss.
+  const again = [lost('d', NOW, NOW + 90), lost('e', NOW, NOW + 90)]
   const second = planFor(after, again, { ...toV2, now: at(NOW + 90) })
   assert.deepEqual([told(second), second.because, second.lookAgainMs], ['nothing', 'StartsFail', 20_000])
   assert.equal(second.status.failedStarts?.count, 2)
