@@ -12,7 +12,6 @@ import type { Plan, PoolView } from './view.ts'
 
 /** The first that has something to do speaks. */
 const steps: readonly Step[] = [
-  forgetClosing,
   reopenMissing,
   createMissing,
   reopenForRollout,
@@ -20,6 +19,7 @@ const steps: readonly Step[] = [
   replaceOld,
   closeExcess,
   deleteEmptied,
+  forgetClosing,
 ]
 
 /** What a pool needs next, given all that is known about it. Total: every input has an answer. */

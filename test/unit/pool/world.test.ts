@@ -8,7 +8,7 @@ import { plan } from '../../../operator/pool/plan.ts'
 import { shareOf } from '../../../operator/pool/rollout.ts'
 import type { Plan } from '../../../operator/pool/view.ts'
 import { V1, V2, V3 } from './build.ts'
-import { isCounted, type World, world } from './world.ts'
+import { isCounted, type PoolEdit, type World, world } from './world.ts'
 
 const numRuns = Number(process.env['RTCNODE_RUNS'] ?? 1_500)
 
@@ -41,7 +41,14 @@ const incident = fc.oneof(
         fc.record({ paused: fc.boolean() }),
         fc.record({ partition: fc.nat({ max: 6 }) }),
         fc.record({ type: fc.constantFrom('RollingUpdate' as const, 'OnDelete' as const) }),
-        fc.constantFrom({ surge: 0, unavailable: 1 }, { surge: 1, unavailable: 0 }, { surge: 3, unavailable: 2 }),
+        fc.constantFrom<PoolEdit>(
+          { surge: 0, unavailable: 1 },
+          { surge: 1, unavailable: 0 },
+          { surge: 3, unavailable: 2 },
+          { surge: '100%', unavailable: 0 },
+          { surge: '25%', unavailable: '50%' },
+        ),
+        fc.record({ minReadySeconds: fc.constantFrom(0, 20, 100) }),
       ),
     }),
   },

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { type Instant, instant } from '../../../operator/ambient/clock.ts'
-import type { RTCNodePoolSpec, RTCNodePoolStatus } from '../../../operator/api/rtcnodepool.ts'
+import type { CountOrPercent, RTCNodePoolSpec, RTCNodePoolStatus } from '../../../operator/api/rtcnodepool.ts'
 import { plan } from '../../../operator/pool/plan.ts'
 import { shareOf } from '../../../operator/pool/rollout.ts'
 import type { Batch, Member, Plan, PoolView } from '../../../operator/pool/view.ts'
@@ -28,8 +28,9 @@ interface SimNode {
 
 export type PoolEdit = Partial<{
   replicas: number
-  surge: number
-  unavailable: number
+  surge: CountOrPercent
+  unavailable: CountOrPercent
+  minReadySeconds: number
   paused: boolean
   partition: number
   type: 'RollingUpdate' | 'OnDelete'
@@ -162,7 +163,7 @@ export function world(
     },
     seconds: () => now,
     node: index => nodes[index % Math.max(1, nodes.length)],
-    edit({ replicas: wanted, surge, unavailable, ...strategy }) {
+    edit({ replicas: wanted, surge, unavailable, minReadySeconds, ...strategy }) {
       const { rollingUpdate } = pool.spec.strategy
       const share = {
         maxSurge: surge ?? rollingUpdate.maxSurge,
@@ -171,6 +172,7 @@ export function world(
       const spec = {
         ...pool.spec,
         replicas: wanted ?? pool.spec.replicas,
+        minReadySeconds: minReadySeconds ?? pool.spec.minReadySeconds,
         strategy: { ...pool.spec.strategy, ...strategy, rollingUpdate: share },
       }
       const generation = (pool.metadata.generation ?? 0) + 1
@@ -248,7 +250,7 @@ const isOpen = (member: Member): boolean => isCounted(member) && has(member, 'Re
 
 /** What must hold for every plan, judged by what it was made from and by nothing that the planner itself counts. */
 export function checkPlan({ batch, status }: Plan, view: PoolView): void {
-  const { replicas, strategy } = view.pool.spec
+  const { replicas, strategy, minReadySeconds } = view.pool.spec
   const { maxSurge, maxUnavailable } = strategy.rollingUpdate
   const surge = shareOf(maxSurge, replicas)
   const leastOpen = replicas - shareOf(maxUnavailable, replicas)
@@ -256,7 +258,9 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
   const open = counted.filter(isOpen)
   const surplus = counted.length - status.replicas
   assert.ok(surplus === 0 || (surplus > 0 && surplus <= surge && status.replicas >= replicas), 'only surge is left out')
-  assert.equal(status.openReplicas, open.length)
+  // What takes rooms, but not for long enough yet, is not told to be open.
+  if (minReadySeconds === 0) assert.equal(status.openReplicas, open.length)
+  assert.ok(status.openReplicas <= open.length)
   assert.ok(status.openReplicas <= counted.length && status.updatedReplicas <= counted.length)
   if (batch === undefined) return
   assert.equal(view.pool.metadata.deletionTimestamp, undefined, 'a pool that is deleted does nothing')
@@ -303,7 +307,7 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
   else assert.ok(picked.every(isCounted), 'what is closed is not closed again')
 
   const openAfter = open.filter(member => !picked.includes(member)).length
-  if (openAfter === open.length) return
+  if (openAfter === open.length || minReadySeconds > 0) return
   assert.ok(openAfter >= leastOpen, `${openAfter} open, of ${open.length}, though ${leastOpen} were promised`)
   if (replicas > 0 && surge > 0) assert.ok(openAfter > 0, 'the only open node stays')
 }
