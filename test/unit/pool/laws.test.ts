@@ -211,9 +211,9 @@ law('nothing changes a status but what happens: no age is in it', (view, planned
   if (!deadlinePassed) assert.deepEqual(soon.status, written.pool.status)
 })
 
-law('what is told to be held is there, and not in the batch', (view, { batch, held }) => {
+law('what is told to be held is there, and not taken away', (view, { batch, held }) => {
   const names = new Set(view.members.map(nameOf))
-  const acted = new Set(batch === undefined || batch.do === 'create' ? [] : batch.nodes.map(({ name }) => name))
+  const acted = new Set(batch?.do === 'close' || batch?.do === 'delete' ? batch.nodes.map(({ name }) => name) : [])
   for (const { name } of held) assert.ok(names.has(name) && !acted.has(name), name)
 })
 
