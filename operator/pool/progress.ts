@@ -39,8 +39,10 @@ export function progressOf(
   const sinceAt = fromTimestamp(since) ?? now
   const leftMs = (from: number): number => from + pool.spec.progressDeadlineSeconds * 1_000 - now
   const startingSince = rollout.state === 'resting' ? census.startingSince : census.updatedStartingSince
+  // Nodes that are lost soon did start: stopsRollout says what becomes of those.
+  const startsFail = nextTryAt(failedStarts) !== undefined && failedStarts?.soonLost !== true
   // What stood still for another reason, a registry out of sight perhaps, does not take the time of nodes made afterwards.
-  const waitsSince = nextTryAt(failedStarts) !== undefined ? sinceAt : startingSince && Math.max(sinceAt, startingSince)
+  const waitsSince = startsFail ? sinceAt : startingSince && Math.max(sinceAt, startingSince)
   const lateInMs = isUnderWay && waitsSince !== undefined ? leftMs(waitsSince) : undefined
   return {
     isUnderWay,

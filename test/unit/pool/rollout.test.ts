@@ -168,6 +168,12 @@ test('a node made after a long standstill has time to start: it is neither late 
   assert.equal(planned(rolling(3, { status: { progressAt } }), [...old(3), ...young(1, starting)]).because, LATE)
 })
 
+test('a roll-out whose nodes were lost soon is tried again, also when nobody planned for long', () => {
+  const failedStarts = { revision: V2, count: 2, lastAt: timeAt(NOW - 700), soonLost: true }
+  const again = planned(rolling(3, { status: { progressAt: timeAt(NOW - 700), failedStarts } }), old(3))
+  assert.deepEqual([told(again), again.because], ['create 1', 'StartsFail'])
+})
+
 test('a roll-out of a pool that is lowered gets to its size first', () => {
   assert.equal(told(planned(rolling(2, { surge: 3 }), old(4))), 'close old1 old2')
   assert.equal(told(planned(rolling(2, { surge: 3 }), old(2))), 'create 1')
