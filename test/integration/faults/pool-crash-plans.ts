@@ -62,7 +62,7 @@ export function suiteOfCrashes(title: string, workloads: readonly Workload[]): v
       )
       await Promise.all(played)
       t.diagnostic(`${plans.length} plans, ${world.operator.killed} operators killed`)
-      assert.ok(world.operator.killed > 2, 'operators were killed')
+      assert.ok(world.operator.killed >= 2, 'one was killed before a write and one after')
     })
   })
 }
