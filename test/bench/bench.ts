@@ -34,10 +34,11 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
+// Before the first: what comes later is partly our own.
+const [load = 0] = loadavg()
 const figures: Figure[] = []
 for (const benchmark of benchmarks.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
-  const [load = 0] = loadavg()
-  console.log(`${benchmark.name}: ${benchmark.title} (load of the machine before: ${load.toFixed(1)})`)
+  console.log(`${benchmark.name}: ${benchmark.title}`)
   try {
     const result = await benchmark.run(line => console.log(`  ${line}`))
     for (const detail of result.details) console.log(detail.replaceAll(/^/gm, '  '))

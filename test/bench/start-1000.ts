@@ -1,5 +1,6 @@
 // How long a thousand RTCNodes take from nothing to Running, beside a ReplicaSet of a thousand of the same pods, and where
 // the difference goes.
+import { availableParallelism } from 'node:os'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Operator } from '../integration/harness/operator.ts'
 import type { Benchmark, Log, Result } from './figure.ts'
@@ -132,10 +133,14 @@ function resultOf(nodes: readonly NodesRun[], replicaSets: readonly Run[]): Resu
       `Milestones of the RTCNodes, medians from the first POST: last one posted ${medianOf(({ milestones }) => milestones.posted)}, last pod Ready ${medianOf(({ milestones }) => milestones.podsReady)}, last key in the registry ${medianOf(({ milestones }) => milestones.registered)}, last one seen Running ${medianOf(({ milestones }) => milestones.running)}.`,
       `From pod Ready to its key in the registry (the fleet's part, which a ReplicaSet has not): ${lag(run => run.readyToKey)}. From the key to Running (the operator's): ${lag(run => run.keyToRunning)}.`,
       `CPU seconds of each process, median run:\n\n${cpuTable(nodes, replicaSets)}`,
+      `All together ${cpuOfAll(nodes)} s of CPU for the RTCNodes and ${cpuOfAll(replicaSets)} s for the ReplicaSet, on ${availableParallelism()} cores: where these are busy all the time, the ratio of the times is that of the work.`,
       `The operator's calls in the last run, with the mean time until the API server's answer: ${nodes.at(-1)?.calls ?? ''}.`,
     ],
   }
 }
+
+const cpuOfAll = (runs: readonly Run[]): string =>
+  median(runs.map(({ cpu }) => Object.values(cpu).reduce((sum, seconds) => sum + seconds, 0))).toFixed(1)
 
 function cpuTable(nodes: readonly Run[], replicaSets: readonly Run[]): string {
   const of = (runs: readonly Run[], name: string): string => median(runs.map(({ cpu }) => cpu[name] ?? 0)).toFixed(1)
