@@ -1,7 +1,10 @@
 // Whose nodes they are: pools that are deleted in each of kubectl's ways, nodes whose labels are edited, pools that want the
 // same. As with a ReplicaSet, and people in calls never pay for it.
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { API_VERSION } from '../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import type { World } from '../harness/world.ts'
 import { isOpen, only, type PoolScene, suiteOfPools } from './pool-scene.ts'
 
 const namesOf = (nodes: readonly RTCNode[]): string[] => nodes.map(({ metadata }) => metadata.name)
@@ -15,6 +18,21 @@ async function busyPool(
   const [busy = '', idle = ''] = namesOf(await scene.nodesOf(pool))
   await scene.occupy(busy, 2)
   return [busy, idle]
+}
+
+/**
+ * Kubernetes' garbage collector learns of new CRDs each half minute, and until then takes nodes that are orphaned for nodes
+ * whose owner is gone. It knows of them when it has taken one away whose owner never was.
+ */
+async function awaitGarbageCollector(scene: PoolScene, apply: World['apply']): Promise<void> {
+  const owner = { apiVersion: API_VERSION, kind: 'RTCNodePool', name: 'never', uid: randomUUID() }
+  await apply({
+    apiVersion: API_VERSION,
+    kind: 'RTCNode',
+    metadata: { name: 'stray', namespace: scene.namespace, ownerReferences: [owner] },
+    spec: { className: 'none' },
+  })
+  await scene.expectGone('stray')
 }
 
 suiteOfPools('whose nodes they are', { sideBySide: 4 }, promise => {
@@ -46,7 +64,8 @@ suiteOfPools('whose nodes they are', { sideBySide: 4 }, promise => {
 
   promise(
     'deleted with --cascade=orphan its nodes serve on, and a new pool of another name adopts them',
-    async scene => {
+    async (scene, { apply }) => {
+      await awaitGarbageCollector(scene, apply)
       const [busy, idle] = await busyPool(scene, { labels: { fleet: 'shared' } })
       const revisions = (await scene.revisionsOf('eu')).map(({ metadata }) => metadata.name)
       await scene.kubectl('delete', 'rtcp', 'eu', '--cascade=orphan', '--timeout=50s')
