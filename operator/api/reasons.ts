@@ -11,6 +11,7 @@ export const nodeReasons = {
   PodNameTaken: 'Another pod has the name of this node.',
   Unschedulable: 'No host can take the pod.',
   ImagePullFailed: 'An image of the pod cannot be pulled.',
+  ContainerNotCreated: 'A container of the pod cannot be created, for example because a Secret it names is missing.',
   ContainerCrashing: 'A container of the pod starts and ends again and again.',
   PodStarting: 'The pod has a host; its containers are starting.',
   AddressUnknown: 'The host does not have the address that the class asks for.',

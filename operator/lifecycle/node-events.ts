@@ -9,6 +9,7 @@ const warnings = new Set<NodeReason>([
   'PodNameTaken',
   'Unschedulable',
   'ImagePullFailed',
+  'ContainerNotCreated',
   'ContainerCrashing',
   'AddressUnknown',
   'TelemetryLost',

@@ -46,13 +46,8 @@ const imageTroubles = new Set([
   'ErrImageNeverPull',
   'ImageInspectError',
 ])
-const crashTroubles = new Set([
-  'CrashLoopBackOff',
-  'RunContainerError',
-  'CreateContainerError',
-  'CreateContainerConfigError',
-  'StartError',
-])
+const creationTroubles = new Set(['CreateContainerError', 'CreateContainerConfigError'])
+const crashTroubles = new Set(['CrashLoopBackOff', 'RunContainerError', 'StartError'])
 
 /** How far a pod that is not ready yet has come, and what is wrong with it, in its host's or scheduler's own words. */
 export function startingState(pod: Pod): StartTrouble {
@@ -77,6 +72,8 @@ function containerTrouble(status: ContainerStatus): StartTrouble | undefined {
   const reason = waiting?.reason ?? ''
   const detail = waiting?.message ?? reason
   if (imageTroubles.has(reason)) return { because: 'ImagePullFailed', message: `container ${status.name}: ${detail}` }
+  if (creationTroubles.has(reason))
+    return { because: 'ContainerNotCreated', message: `container ${status.name}: ${detail}` }
   if (crashTroubles.has(reason)) return { because: 'ContainerCrashing', message: `container ${status.name}: ${detail}` }
   if (terminated !== undefined && terminated.exitCode !== 0) {
     return {

@@ -77,6 +77,7 @@ const failing: ReadonlySet<string> = new Set([
   'PodNameTaken',
   'Unschedulable',
   'ImagePullFailed',
+  'ContainerNotCreated',
   'ContainerCrashing',
   'AddressUnknown',
   'StartupTimeout',

@@ -99,6 +99,12 @@ const rows: readonly Row[] = [
     because: 'ImagePullFailed',
     says: /container sfu: ImagePullBackOff!/,
   },
+  {
+    moment: 'a container whose Secret is missing',
+    seen: { pod: waiting('CreateContainerConfigError') },
+    because: 'ContainerNotCreated',
+    says: /container sfu: CreateContainerConfigError!/,
+  },
   { moment: 'a container that crashes', seen: { pod: waiting('CrashLoopBackOff') }, because: 'ContainerCrashing' },
   {
     moment: 'a container that ended',
