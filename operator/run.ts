@@ -86,6 +86,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     pods: informer(client.pods, {
       ...common,
       labelSelector: ours,
+      keep: withoutContainers,
       indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
     }),
     hosts: informer(client.hosts, { ...common, keep: withoutImages }),
@@ -180,6 +181,12 @@ function registryOptions(config: RunConfig): RegistryOptions {
     ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
   }
 }
+
+/** What a pod is made of is most of its size; it was judged when it was made. */
+const withoutContainers = ({ spec: { nodeName }, ...pod }: Pod): Pod => ({
+  ...pod,
+  spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) },
+})
 
 /** The list of images on a host is most of its size, and nobody here reads it. */
 const withoutImages = (host: Host): Host => ({
