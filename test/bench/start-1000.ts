@@ -140,7 +140,7 @@ function resultOf(nodes: readonly NodesRun[], replicaSets: readonly Run[]): Resu
 }
 
 const cpuOfAll = (runs: readonly Run[]): string =>
-  median(runs.map(({ cpu }) => Object.values(cpu).reduce((sum, seconds) => sum + seconds, 0))).toFixed(1)
+  median(runs.map(({ cpu }) => Object.values(cpu).reduce((sum, each) => sum + each, 0))).toFixed(1)
 
 function cpuTable(nodes: readonly Run[], replicaSets: readonly Run[]): string {
   const of = (runs: readonly Run[], name: string): string => median(runs.map(({ cpu }) => cpu[name] ?? 0)).toFixed(1)
