@@ -40,6 +40,20 @@ export const nodeReasons = {
 } as const
 export type NodeReason = keyof typeof nodeReasons
 
+/** Why a node that starts may never be Running. */
+export const startTroubles = [
+  'ClassNotFound',
+  'ClassNotAccepted',
+  'PodRefused',
+  'PodNameTaken',
+  'Unschedulable',
+  'ImagePullFailed',
+  'ContainerNotCreated',
+  'ContainerCrashing',
+  'AddressUnknown',
+  'StartupTimeout',
+] as const satisfies readonly NodeReason[]
+
 /** The reason of an RTCNodeClass's Accepted condition. */
 export const classReasons = {
   Accepted: 'The API server accepts the pod this class makes.',

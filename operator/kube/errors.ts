@@ -90,8 +90,11 @@ const hasStatus =
 
 export const isNotFound = hasStatus(404)
 export const isUnauthorized = hasStatus(401)
-export const isForbidden = hasStatus(403)
+const isForbidden = hasStatus(403)
 export const isInvalid = hasStatus(422)
+/** The server will not take the object as it is: quota, admission or validation. */
+export const isRefusal = (error: unknown): error is ApiError =>
+  isForbidden(error) || isInvalid(error) || hasStatus(400)(error)
 /** The resource version or the page asked for is no longer kept by the server. */
 export const isGone = hasStatus(410)
 export const isTooManyRequests = hasStatus(429)

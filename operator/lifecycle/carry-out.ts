@@ -1,12 +1,13 @@
 // Carries out one decision: at most one outside write. All the judgement was in decide.ts; what is left here is how each
 // act is written down so that it does no harm when the caches behind the decision were old.
 import type { Pod } from '../api/core.ts'
-import { FIELD_MANAGER, FINALIZER, labels, managedBy } from '../api/marks.ts'
+import { FINALIZER, labels, managedBy } from '../api/marks.ts'
 import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
-import { ApiError, isAlreadyExists, isForbidden, isInvalid } from '../kube/errors.ts'
+import { isAlreadyExists, isRefusal } from '../kube/errors.ts'
 import type { Expectations } from '../kube/expectations.ts'
 import type { ResourceClient } from '../kube/resource.ts'
+import { applyStatus } from '../kube/status.ts'
 import type { FleetView } from '../registry/fleet.ts'
 import type { IntentWriter } from '../registry/intents.ts'
 import type { Act, PodVersion, Refusal } from './decision.ts'
@@ -96,16 +97,7 @@ export async function carryOut(node: RTCNode, act: Act, writers: Writers): Promi
 }
 
 export async function writeStatus(node: RTCNode, status: RTCNodeStatus, writers: Writers): Promise<void> {
-  const key = keyOf(node)
-  const { apiVersion, kind } = node
-  // The version makes a status that was decided on an old view a conflict: it would take back phase and deadline.
-  const { name, namespace, uid, resourceVersion } = node.metadata
-  const applied = await writers.nodes.apply(
-    key,
-    { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion }, status },
-    { fieldManager: FIELD_MANAGER, force: true, subresource: 'status', signal: writers.signal },
-  )
-  wroteNode(applied, writers)
+  wroteNode(await applyStatus(writers.nodes, node, status, writers.signal), writers)
 }
 
 /** An RTCNode that went without its last steps, because somebody took our finalizer off, leaves its intent behind. */
@@ -137,7 +129,7 @@ async function createPod(node: RTCNode, pod: PodManifest, writers: Writers): Pro
     return done
   } catch (error) {
     if (isAlreadyExists(error)) return nameTaken(node, writers)
-    if (isForbidden(error) || isInvalid(error) || (error instanceof ApiError && error.status === 400)) {
+    if (isRefusal(error)) {
       return {
         outcome: 'refused',
         refusal: { reason: 'PodRefused', message: `the API server refused the pod: ${error.message}` },

@@ -10,6 +10,7 @@ import { type ControllerSpec, type ReconcileContext, watchCache } from '../kube/
 import type { EventRecorder } from '../kube/events.ts'
 import type { Cache, Change } from '../kube/informer.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
+import { sameStatus } from '../kube/status.ts'
 import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from './carry-out.ts'
 import { decide, quietReasons } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
@@ -17,7 +18,6 @@ import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf } from './node-events.ts'
 import { isPodOf } from './pod-view.ts'
 import type { AgentSettings } from './start-up-environment.ts'
-import { sameStatus } from './status.ts'
 
 export interface LifecycleDeps extends Omit<Writers, 'signal'> {
   readonly nodeCache: Cache<RTCNode>

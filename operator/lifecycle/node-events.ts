@@ -1,22 +1,13 @@
 // The Kubernetes event that goes with a reason. Same word as in the condition; Warning when somebody should look.
-import { type NodeReason, nodeReasons } from '../api/reasons.ts'
+import { type NodeReason, nodeReasons, startTroubles } from '../api/reasons.ts'
 import type { Happening } from '../kube/events.ts'
 
 const warnings = new Set<NodeReason>([
-  'ClassNotFound',
-  'ClassNotAccepted',
-  'PodRefused',
-  'PodNameTaken',
-  'Unschedulable',
-  'ImagePullFailed',
-  'ContainerNotCreated',
-  'ContainerCrashing',
-  'AddressUnknown',
+  ...startTroubles,
   'TelemetryLost',
   'PodNotReady',
   'Unhealthy',
   'PodDeleted',
-  'StartupTimeout',
   'HealthTimeout',
   'PodLost',
 ])

@@ -1,11 +1,11 @@
-// The status of an RTCNode, from what was seen and judged. Pure; whether it is worth a write, `sameStatus` says.
-import { isDeepStrictEqual } from 'node:util'
+// The status of an RTCNode, from what was seen and judged. Pure.
 import { fromTimestamp, toTimestamp } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
 import { annotations } from '../api/marks.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import { type DrainStatus, type LoadStatus, type Phase, phases, type RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf, withFindings } from '../kube/conditions.ts'
+import { compact } from '../kube/status.ts'
 import type { Finding, Situation } from './decision.ts'
 import { hostAddress } from './pod-view.ts'
 import { isRegistered, missingHeartbeat, ownHeartbeat, ownPod } from './seen.ts'
@@ -159,14 +159,4 @@ function drainOf(at: Situation, verdict: Verdict): DrainStatus | undefined {
   if (drain === undefined) return undefined
   const nobody = emptyAndBeyond.has(verdict.because) && !gaveUpMoving(drain)
   return compact({ ...drain, sessionsRemaining: ownHeartbeat(at)?.sessions ?? (nobody ? 0 : undefined) })
-}
-
-export const sameStatus = (a: RTCNodeStatus | undefined, b: RTCNodeStatus): boolean =>
-  isDeepStrictEqual(plain(a), plain(b))
-
-const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
-
-/** Without the keys that are undefined: an absent field and an undefined one are the same to Kubernetes. */
-function compact<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
 }

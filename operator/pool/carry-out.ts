@@ -6,7 +6,7 @@ import { annotations, FINALIZER, labels } from '../api/marks.ts'
 import { keyOf, type ObjectKey, objectKey } from '../api/meta.ts'
 import { RTCNodeKind } from '../api/rtcnode.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
-import { ApiError, isAlreadyExists, isForbidden, isInvalid, NotLeaderError } from '../kube/errors.ts'
+import { ApiError, isAlreadyExists, isRefusal, NotLeaderError } from '../kube/errors.ts'
 import { controllerOf, ownerReferenceTo, selects } from './claim.ts'
 import type { Mould } from './revision.ts'
 import type { Batch, Closed, Picked } from './view.ts'
@@ -121,10 +121,8 @@ const OWN_LABELS_SELECTED = `spec.selector asks for another ${labels.pool} or ${
 const suffix = (random: Random): string =>
   Array.from({ length: 5 }, () => SAFE_ALPHABET.charAt(Math.floor(random.next() * SAFE_ALPHABET.length))).join('')
 
-function refusalIn(error: unknown): NodeRefusedError | undefined {
-  const isNo = isForbidden(error) || isInvalid(error) || (error instanceof ApiError && error.status === 400)
-  return isNo ? new NodeRefusedError(error.message, { cause: error }) : undefined
-}
+const refusalIn = (error: unknown): NodeRefusedError | undefined =>
+  isRefusal(error) ? new NodeRefusedError(error.message, { cause: error }) : undefined
 
 const mayBeDone = (error: unknown): boolean =>
   !(error instanceof NotLeaderError) && !(error instanceof ApiError && error.status < 500)

@@ -3,6 +3,7 @@ import { fromTimestamp, type Instant } from '../ambient/clock.ts'
 import { bearsMarkOfPool, closedByPool } from '../api/closed-by-pool.ts'
 import { labels } from '../api/marks.ts'
 import type { Condition } from '../api/meta.ts'
+import { startTroubles } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Member, PoolView } from './view.ts'
@@ -69,19 +70,7 @@ export const templateOf = (revision: string): string => revision.slice(0, Math.m
 
 export const hasStarted = ({ status }: RTCNode): boolean => status?.phase === 'Running'
 
-/** Why a node that starts may never be Running. */
-const failing: ReadonlySet<string> = new Set([
-  'ClassNotFound',
-  'ClassNotAccepted',
-  'PodRefused',
-  'PodNameTaken',
-  'Unschedulable',
-  'ImagePullFailed',
-  'ContainerNotCreated',
-  'ContainerCrashing',
-  'AddressUnknown',
-  'StartupTimeout',
-])
+const failing: ReadonlySet<string> = new Set(startTroubles)
 
 /** A census while it is taken. Times are texts as the operator and the API server write them: they sort as they do in time. */
 function emptyTally() {

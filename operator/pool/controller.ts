@@ -2,13 +2,14 @@
 // the queue and retries are the runtime's (operator/kube).
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../ambient/clock.ts'
-import { FIELD_MANAGER, labels } from '../api/marks.ts'
+import { labels } from '../api/marks.ts'
 import type { KubeObject, ObjectKey } from '../api/meta.ts'
 import type { RTCNodePoolStatus } from '../api/rtcnodepool.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { ControllerSpec, ReconcileContext } from '../kube/controller.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
+import { applyStatus, sameStatus } from '../kube/status.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { carryOut, isThere, NodeRefusedError } from './carry-out.ts'
 import { forgettable } from './history.ts'
@@ -158,23 +159,12 @@ const isNews = (before: RTCNodePoolStatus | undefined, next: RTCNodePoolStatus):
   progressOf(before) !== progressOf(next) || !isDeepStrictEqual(before?.failedStarts, next.failedStarts)
 
 async function tell(status: RTCNodePoolStatus, { at, deps, writers }: Reconcile): Promise<void> {
-  const { pool, key } = at
-  if (isDeepStrictEqual(plain(pool.status), plain(status))) return
-  const { apiVersion, kind } = pool
-  // The version makes a status that was judged on an old view a conflict: it would take back how far the roll-out has come.
-  const { name, namespace, uid, resourceVersion } = pool.metadata
-  const applied = await writers.pools.apply(
-    key,
-    { apiVersion, kind, metadata: { name, namespace, uid, resourceVersion }, status },
-    { fieldManager: FIELD_MANAGER, force: true, subresource: 'status', signal: writers.signal },
-  )
-  noteWritten(pool, applied, writers)
+  const { pool } = at
+  if (sameStatus(pool.status, status)) return
+  noteWritten(pool, await applyStatus(writers.pools, pool, status, writers.signal), writers)
   const standstill = eventOfStandstill(pool, status)
   if (standstill !== undefined) deps.events.record(pool, standstill)
 }
-
-/** An absent field and an undefined one are the same to Kubernetes. */
-const plain = (value: unknown): unknown => (value === undefined ? undefined : JSON.parse(JSON.stringify(value)))
 
 async function forgetOld({ status }: Plan, { at, writers }: Reconcile): Promise<void> {
   const { pool, recorded, owned } = at

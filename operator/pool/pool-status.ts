@@ -7,6 +7,7 @@ import type { Condition } from '../api/meta.ts'
 import type { PoolReason } from '../api/reasons.ts'
 import type { PoolConditionType, RTCNodePoolStatus } from '../api/rtcnodepool.ts'
 import { withFindings } from '../kube/conditions.ts'
+import { compact } from '../kube/status.ts'
 import { type Census, revisionOf } from './census.ts'
 import { type FailedStarts, nextTryAt } from './failed-starts.ts'
 import type { Progress } from './progress.ts'
@@ -205,8 +206,3 @@ const didNotStart = ({ count, soonLost }: NonNullable<FailedStarts>): string =>
     : `${nodes(count)} did not start and were given up`
 
 const nodes = (count: number): string => (count === 1 ? '1 node' : `${count} nodes`)
-
-/** Without the keys that are undefined: an absent field and an undefined one are the same to Kubernetes. */
-function compact<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T
-}

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import { sameStatus } from '../../../operator/kube/status.ts'
 import type { Decision, Observed } from '../../../operator/lifecycle/decision.ts'
-import { sameStatus } from '../../../operator/lifecycle/status.ts'
 import {
   absent,
   aClass,

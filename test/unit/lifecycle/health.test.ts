@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '../../../operator/api/core.ts'
-import { sameStatus } from '../../../operator/lifecycle/status.ts'
+import { sameStatus } from '../../../operator/kube/status.ts'
 import type { Registration } from '../../../operator/registry/registration.ts'
 import {
   absent,

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import type { Container, Pod } from '../../../operator/api/core.ts'
 import { FINALIZER } from '../../../operator/api/marks.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import { sameStatus } from '../../../operator/kube/status.ts'
 import type { Observed } from '../../../operator/lifecycle/decision.ts'
-import { sameStatus } from '../../../operator/lifecycle/status.ts'
 import {
   absent,
   aClass,
