@@ -2,20 +2,17 @@
 // a node's life, and starts again. Whatever the plan, all ends as it does in a run where nothing happens.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { NotInTime, until } from '../../cluster/until.ts'
 import { playScene, type Scene } from '../harness/scene.ts'
 import { startWorldWith, type World } from '../harness/world.ts'
 import { type Operators, startOperators } from './one-after-another.ts'
 import { type Outcome, outcomeOf } from './outcome.ts'
+import { expectOutcome, type Gathering, gathering, type PlannedWrite, setTraps } from './traps.ts'
 import { classes, type Workload, workloads } from './workloads.ts'
-import type { Fate, Write } from './writes.ts'
 
 type CrashWorld = World<Operators>
 
-interface Plan {
+interface Plan extends PlannedWrite {
   readonly workload: Workload
-  readonly write: string
-  readonly when: 'before' | 'after'
 }
 
 interface CleanRun {
@@ -93,44 +90,12 @@ const outcomeIn = (world: CrashWorld, scene: Scene, node: string): Promise<Outco
     world.operator.gate.writes.filter(({ namespace }) => namespace === scene.namespace),
   )
 
-interface Trap {
-  readonly namespace: string
-  readonly plan: Plan
-  sprung: boolean
-}
-
-/** The operator is killed when the planned write comes by; the gate sees to it that the write is lost in the planned way. */
-function setTraps({ gate, killSoon }: Operators): (trap: Trap) => void {
-  const traps: Trap[] = []
-  gate.decideBy(({ namespace, what }: Write): Fate => {
-    const trap = traps.find(it => !it.sprung && it.namespace === namespace && it.plan.write === what)
-    if (!trap) return 'pass'
-    trap.sprung = true
-    killSoon()
-    return trap.plan.when === 'before' ? 'lose request' : 'lose answer'
-  })
-  return trap => void traps.push(trap)
-}
-
-/** All begin together: so one death of an operator serves many plans. */
-function gathering(count: number): { arrive(): Promise<void> } {
-  const all = Promise.withResolvers<void>()
-  let missing = count
-  return {
-    arrive() {
-      missing -= 1
-      if (missing <= 0) all.resolve()
-      return all.promise
-    },
-  }
-}
-
 async function carryOut(
   plan: Plan,
   world: CrashWorld,
   clean: Outcome | undefined,
-  setTrap: (trap: Trap) => void,
-  together: { arrive(): Promise<void> },
+  setTrap: ReturnType<typeof setTraps>,
+  together: Gathering,
 ): Promise<void> {
   for (let tries = 1; tries <= TRIES; tries += 1) {
     let sprung = false
@@ -141,10 +106,9 @@ async function carryOut(
         const prepared = plan.workload.prepare(scene)
         if (tries === 1) await Promise.allSettled([prepared]).then(() => together.arrive())
         const node = await prepared
-        const trap: Trap = { namespace: scene.namespace, plan, sprung: false }
-        setTrap(trap)
+        const trap = setTrap(scene.namespace, plan)
         await plan.workload.act(scene, node)
-        await expectOutcome(world, scene, node, clean)
+        await expectOutcome(() => outcomeIn(world, scene, node), clean, { withinMs: 30_000, everyMs: 300 })
         sprung = trap.sprung
       },
       PATIENT,
@@ -152,21 +116,4 @@ async function carryOut(
     if (sprung) return
   }
   assert.fail(`in ${TRIES} runs there was no “${plan.write}” to be killed at`)
-}
-
-async function expectOutcome(world: CrashWorld, scene: Scene, node: string, wanted: unknown): Promise<void> {
-  let last: unknown
-  const same = async (): Promise<boolean> => {
-    last = await outcomeIn(world, scene, node)
-    try {
-      assert.deepEqual(last, wanted)
-      return true
-    } catch {
-      return false
-    }
-  }
-  await until('the outcome of the clean run', same, { withinMs: 30_000, everyMs: 300 }).catch((error: unknown) => {
-    if (!(error instanceof NotInTime)) throw error
-    assert.deepEqual(last, wanted, 'ends as the clean run does')
-  })
 }

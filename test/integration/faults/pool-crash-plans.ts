@@ -2,12 +2,12 @@
 // plan, nobody is cut, no node is made or deleted twice, and all ends as where nothing happens.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { NotInTime, until } from '../../cluster/until.ts'
 import { playScene } from '../harness/scene.ts'
 import { startWorldWith, type World } from '../harness/world.ts'
 import { conditionOf, type PoolScene, poolScene } from '../pool/pool-scene.ts'
 import { type Operators, startOperators } from './one-after-another.ts'
-import type { Fate, Write } from './writes.ts'
+import { expectOutcome, type Gathering, gathering, type PlannedWrite, setTraps } from './traps.ts'
+import type { Write } from './writes.ts'
 
 type CrashWorld = World<Operators>
 
@@ -36,12 +36,8 @@ export const atRest = (scene: PoolScene): Promise<unknown> =>
     PATIENT,
   )
 
-interface Plan {
+interface Plan extends PlannedWrite {
   readonly workload: Workload
-  readonly write: string
-  /** The how-manieth of that name. */
-  readonly nth: number
-  readonly when: 'before' | 'after'
 }
 
 export function suiteOfCrashes(title: string, workloads: readonly Workload[]): void {
@@ -130,47 +126,12 @@ async function outcomeIn({ fleet, ...world }: CrashWorld, scene: PoolScene): Pro
   }
 }
 
-interface Trap {
-  readonly namespace: string
-  readonly plan: Plan
-  seen: number
-  sprung: boolean
-}
-
-/** The operator is killed when the planned write comes by; the gate sees to it that the write is lost in the planned way. */
-function setTraps({ gate, killSoon }: Operators): (trap: Trap) => void {
-  const traps: Trap[] = []
-  gate.decideBy(({ namespace, what }: Write): Fate => {
-    const trap = traps.find(it => !it.sprung && it.namespace === namespace && it.plan.write === what)
-    if (!trap) return 'pass'
-    trap.seen += 1
-    if (trap.seen < trap.plan.nth) return 'pass'
-    trap.sprung = true
-    killSoon()
-    return trap.plan.when === 'before' ? 'lose request' : 'lose answer'
-  })
-  return trap => void traps.push(trap)
-}
-
-/** All begin together: so one death of an operator serves many plans. */
-function gathering(count: number): { arrive(): Promise<void> } {
-  const all = Promise.withResolvers<void>()
-  let missing = count
-  return {
-    arrive() {
-      missing -= 1
-      if (missing <= 0) all.resolve()
-      return all.promise
-    },
-  }
-}
-
 async function carryOut(
   plan: Plan,
   world: CrashWorld,
   clean: unknown,
-  setTrap: (trap: Trap) => void,
-  together: { arrive(): Promise<void> },
+  setTrap: ReturnType<typeof setTraps>,
+  together: Gathering,
 ): Promise<void> {
   const { workload, write, nth, when } = plan
   await playScene(
@@ -181,29 +142,11 @@ async function carryOut(
       const prepared = workload.prepare(scene)
       await Promise.allSettled([prepared]).then(() => together.arrive())
       await prepared
-      const trap: Trap = { namespace: scene.namespace, plan, seen: 0, sprung: false }
-      setTrap(trap)
+      const trap = setTrap(scene.namespace, plan)
       await workload.act(scene)
-      await expectOutcome(world, scene, clean)
+      await expectOutcome(() => outcomeIn(world, scene), clean, { withinMs: 40_000, everyMs: 500 })
       assert.ok(trap.sprung, `there was no “${write}” ${nth} to be killed at`)
     },
     { goneWithinMs: 200_000 },
   )
-}
-
-async function expectOutcome(world: CrashWorld, scene: PoolScene, wanted: unknown): Promise<void> {
-  let last: unknown
-  const same = async (): Promise<boolean> => {
-    last = await outcomeIn(world, scene)
-    try {
-      assert.deepEqual(last, wanted)
-      return true
-    } catch {
-      return false
-    }
-  }
-  await until('the outcome of the clean run', same, { withinMs: 40_000, everyMs: 500 }).catch((error: unknown) => {
-    if (!(error instanceof NotInTime)) throw error
-    assert.deepEqual(last, wanted, 'ends as the clean run does')
-  })
 }
