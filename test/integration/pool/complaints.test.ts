@@ -2,6 +2,7 @@
 // which complaint is held by which test.
 import assert from 'node:assert/strict'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
+import { until } from '../../cluster/until.ts'
 import { setReady } from '../faults/kubelet.ts'
 import { simClass } from '../harness/class.ts'
 import { conditionOf, isOpen, type PoolScene, suiteOfPools } from './pool-scene.ts'
@@ -97,6 +98,15 @@ suiteOfPools('complaints about fleet managers', { sideBySide: 3 }, promise => {
     const pool = await scene.runningPool({ replicas: 3, className: 'short-lived' })
     const killAll = async () => {
       const alive = await namesOf(scene, pool)
+      // Times have no fractions: a node lost in the very second it was made looks like one made in place of another.
+      await until(
+        'the second they were made in is over',
+        async () => {
+          const made = (await scene.nodesOf(pool)).map(({ metadata }) => Date.parse(metadata.creationTimestamp))
+          return Date.now() >= Math.max(...made) + 1_000
+        },
+        { withinMs: 5_000 },
+      )
       for (const name of alive) await scene.kubectl('delete', 'pod', name, '--grace-period=0', '--force')
       await scene.expectNodes(pool, 'they are given up', nodes => nodes.every(it => !alive.includes(it.metadata.name)))
     }
