@@ -7,7 +7,7 @@ import type { CelRule } from './structural.ts'
 /** A column of `kubectl get`; `wide` ones show only with `-o wide`. */
 export interface PrinterColumn {
   readonly name: string
-  readonly type: 'string' | 'integer' | 'date'
+  readonly type: 'string' | 'integer' | 'number' | 'date'
   readonly jsonPath: string
   readonly description: string
   readonly wide?: true

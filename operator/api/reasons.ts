@@ -99,3 +99,45 @@ export const poolReasons = {
   Released: 'A node that matches the selector no more was let go.',
 } as const
 export type PoolReason = keyof typeof poolReasons
+
+/** What an autoscaler does; the reasons of its conditions and of its events. */
+export const autoscalerReasons = {
+  // ScalingActive
+  Steady: 'The pool has the size that its load needs.',
+  ScaledUp: 'Replicas were raised.',
+  ScaledDown: 'Replicas were lowered.',
+  Recommending: 'Replicas are worked out and shown only, because spec.mode is Recommend.',
+  Paused: 'Replicas are left alone, because spec.paused is true or the flag pause-scaling is set in the registry.',
+  ExternallyManaged: 'An HPA or a ScaledObject sets the replicas of the pool.',
+  AnotherAutoscaler: 'An older RTCAutoscaler scales the pool.',
+  InvalidSchedule: 'A schedule has a cron line or a time zone that cannot be read.',
+  PoolNotFound: 'There is no such pool in the namespace.',
+  PoolDeleting: 'The pool is being deleted.',
+  NoLoadYet: 'No node of the pool has told its load yet.',
+  LatencyNotLoadRelated: 'Latency is bad while load is low and does not follow it; more nodes would not help.',
+  // AbleToScale
+  PoolFound: 'The pool is there.',
+  ScaleRefused: 'The API server refused the new number.',
+  // ScalingLimited
+  WithinLimits: 'No limit applies.',
+  MinReplicas: 'The formula says fewer than the minimum.',
+  MaxReplicas: 'The formula says more than the maximum.',
+  ScaleUpPolicy: 'spec.behavior.scaleUp lets replicas rise no faster.',
+  ScaleDownPolicy: 'spec.behavior.scaleDown lets replicas fall no faster.',
+  ScaleUpWindow: 'Replicas rise when the need has lasted for the window.',
+  ScaleDownWindow: 'A larger need in the window still counts.',
+  Tolerance: 'The change would be smaller than the tolerance.',
+  TelemetryDegraded: 'Part of the pool does not report; nothing is taken away.',
+  RegistryFrozen: 'Many registrations vanished at once, or the operator has just started; nothing is taken away.',
+  TooFullAfter: 'The nodes that would stay would be too full.',
+  Scheduled: 'A schedule asks for more.',
+  // Fallback
+  FewReport: 'Less than half of the pool reports.',
+  RegistryOutOfSight: 'The registry cannot be seen.',
+  EnoughReport: 'Enough of the pool reports.',
+  // others
+  LoadRelated: 'Latency is at its goal, or follows load.',
+  NotManaged: 'Nothing else sets the replicas of the pool.',
+  PoolSaturated: 'Most nodes of the pool take no new rooms; it is enlarged by a quarter.',
+} as const
+export type AutoscalerReason = keyof typeof autoscalerReasons
