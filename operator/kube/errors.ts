@@ -90,7 +90,7 @@ const hasStatus =
 
 export const isNotFound = hasStatus(404)
 export const isUnauthorized = hasStatus(401)
-const isForbidden = hasStatus(403)
+export const isForbidden = hasStatus(403)
 export const isInvalid = hasStatus(422)
 /** The server will not take the object as it is: quota, admission or validation. */
 export const isRefusal = (error: unknown): error is ApiError =>

@@ -64,9 +64,6 @@ function isOlder(a: RTCNodePool, b: RTCNodePool): boolean {
   return bornA === bornB ? a.metadata.name < b.metadata.name : bornA < bornB
 }
 
-export const controllerOf = ({ metadata }: KubeObject): OwnerReference | undefined =>
-  metadata.ownerReferences?.find(({ controller }) => controller === true)
-
 /** Deleting the pool in the foreground waits for what it owns. */
 export const ownerReferenceTo = ({ apiVersion, kind, metadata: { name, uid } }: RTCNodePool): OwnerReference => ({
   apiVersion,

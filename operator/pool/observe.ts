@@ -1,15 +1,16 @@
 // What a pool is judged by, gathered from the caches. Reads only.
 import type { Instant } from '../ambient/clock.ts'
 import type { Host, Pod } from '../api/core.ts'
-import { type KubeObject, keyOf, type ObjectKey, objectKey } from '../api/meta.ts'
+import { type KubeObject, keyOf, type ObjectKey } from '../api/meta.ts'
 import { drainSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
-import { type RTCNodePool, RTCNodePoolKind } from '../api/rtcnodepool.ts'
+import type { RTCNodePool } from '../api/rtcnodepool.ts'
 import type { Cache } from '../kube/informer.ts'
+import { byController, controllerOf, orphansIn } from '../kube/owner.ts'
 import type { Indexes } from '../kube/store.ts'
 import type { FleetView } from '../registry/fleet.ts'
-import { type Claim, claimOf, controllerOf, olderOverlapping, selects } from './claim.ts'
+import { type Claim, claimOf, olderOverlapping, selects } from './claim.ts'
 import { isGoing, zoneOf } from './host.ts'
 import { type Aim, aimOf, type ControllerRevision, type Recorded, recordedIn } from './revision.ts'
 import type { Member, PoolView } from './view.ts'
@@ -24,22 +25,9 @@ export interface PoolCaches {
   readonly fleet: FleetView
 }
 
-/** Names of the indexes that the caches of pools, nodes and revisions must have. */
-export const byController = 'controller'
-export const orphansIn = 'orphans'
+/** Name of an index that the cache of pools must have; those of nodes and revisions need `ownerIndexes`. */
 export const inNamespace = 'namespace'
-
-export const ownerIndexes: Indexes<KubeObject> = {
-  [byController]: object => [controllerOf(object)?.uid].filter(uid => uid !== undefined),
-  [orphansIn]: object => (controllerOf(object) === undefined ? [object.metadata.namespace ?? ''] : []),
-}
 export const poolIndexes: Indexes<KubeObject> = { [inNamespace]: ({ metadata }) => [metadata.namespace ?? ''] }
-
-/** The pool that a node names as its controller, whether it lives or not. */
-export function poolOf(node: KubeObject): ObjectKey | undefined {
-  const owner = controllerOf(node)
-  return owner?.kind === RTCNodePoolKind.kind ? objectKey(owner.name, node.metadata.namespace) : undefined
-}
 
 /** All about one pool at one moment. */
 export interface Observed {

@@ -5,9 +5,10 @@ import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
 import { type Watch, watchCache } from '../kube/controller.ts'
 import type { Change } from '../kube/informer.ts'
+import { poolOf } from '../kube/owner.ts'
 import { overlap, selects } from './claim.ts'
 import { factsOf } from './host.ts'
-import { inNamespace, type PoolCaches, poolOf } from './observe.ts'
+import { inNamespace, type PoolCaches } from './observe.ts'
 
 export interface WatchDeps extends PoolCaches {
   podsOnHost(name: string): readonly Pod[]
