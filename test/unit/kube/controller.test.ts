@@ -1,6 +1,7 @@
 // What the runtime promises to a controller about when, and when not, its reconcile is called.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { type ObjectKey, objectKey } from '../../../operator/api/meta.ts'
 import { type ControllerOptions, type Enqueue, runController } from '../../../operator/kube/controller.ts'
 import { ApiError, NotLeaderError } from '../../../operator/kube/errors.ts'
@@ -8,7 +9,6 @@ import { kubeMetrics } from '../../../operator/kube/metrics.ts'
 import { type Logger, silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { fakeClock } from '../fake-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 
 const a = objectKey('a', 'ns')
 const b = objectKey('b', 'ns')

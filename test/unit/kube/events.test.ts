@@ -1,6 +1,7 @@
 // Events about objects: series, floods and a server that refuses. On a fake clock, with a client that only takes notes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import type { KubeObject, Uid } from '../../../operator/api/meta.ts'
 import { ApiError } from '../../../operator/kube/errors.ts'
 import { eventRecorder, eventType, type KubeEvent } from '../../../operator/kube/events.ts'
@@ -9,7 +10,6 @@ import type { ResourceClient } from '../../../operator/kube/resource.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { fakeClock } from '../fake-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 
 const about = (uid = 'u1'): KubeObject => ({
   apiVersion: 'rtcnode.io/v1alpha1',

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { type Clock, later } from '../../../operator/ambient/clock.ts'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { leaderElection } from '../../../operator/kube/leader.ts'
 import { kubeMetrics } from '../../../operator/kube/metrics.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { fakeClock } from '../fake-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 import { type Fate, simulatedLease } from './simulated-lease.ts'
 
 const quick: Fate = { thereMs: 1, backMs: 1 }

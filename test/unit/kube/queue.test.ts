@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { kubeMetrics } from '../../../operator/kube/metrics.ts'
 import { type WorkQueue, workQueue } from '../../../operator/kube/queue.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 
 function newQueue(clock: FakeClock = fakeClock()) {
   const registry = metricRegistry()

@@ -1,10 +1,10 @@
 // The real transport, connected to a scripted server: what the tests of transport and informer begin with.
 import type { Clock } from '../../../operator/ambient/clock.ts'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { kubeMetrics } from '../../../operator/kube/metrics.ts'
 import { type KubeTransport, kubeTransport } from '../../../operator/kube/transport.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
-import { seededRandom } from '../seeded-random.ts'
 import { type ScriptedServer, scriptedServer } from './scripted-server.ts'
 
 export interface ScriptedTransport extends AsyncDisposable {

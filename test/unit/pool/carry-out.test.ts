@@ -1,6 +1,7 @@
 // How a batch is written, against an API server that refuses, falls silent, or has the name already.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { keyOf, type ObjectKey, type Uid } from '../../../operator/api/meta.ts'
 import { type RTCNode, RTCNodeKind } from '../../../operator/api/rtcnode.ts'
 import { ApiError, NotLeaderError, TransportError } from '../../../operator/kube/errors.ts'
@@ -8,7 +9,6 @@ import type { ResourceClient } from '../../../operator/kube/resource.ts'
 import { carryOut, NodeRefusedError } from '../../../operator/pool/carry-out.ts'
 import type { Batch } from '../../../operator/pool/view.ts'
 import type { PoolWriters } from '../../../operator/pool/writers.ts'
-import { seededRandom } from '../seeded-random.ts'
 import { aNode, aPool, controlledBy } from './objects.ts'
 
 const pool = aPool()

@@ -1,13 +1,13 @@
 // What the fleet view tells whom, and when: decisions hang on `material`, reconciles on not hearing of every beat.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { objectKey } from '../../../operator/api/meta.ts'
 import { type FleetView, fleetView } from '../../../operator/registry/fleet.ts'
 import { registryMetricTable } from '../../../operator/registry/metrics.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { type MetricRegistry, metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 import { type ScriptedRegistry, scriptedRegistry } from './scripted-registry.ts'
 
 const node = (name: string) => objectKey(name, 'default')

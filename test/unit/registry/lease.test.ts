@@ -1,12 +1,12 @@
 // When a lease is believed in: never longer than etcd can be keeping it.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import type { RegistryConnection } from '../../../operator/registry/connection.ts'
 import { LeaseExpiredError, LeaseNotHeldError, RegistryError } from '../../../operator/registry/errors.ts'
 import { type HeldLease, heldLease } from '../../../operator/registry/lease.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 import { scriptedRegistry } from './scripted-registry.ts'
 
 let clock: FakeClock

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import type { IWatchResponse } from 'etcd3'
+import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { watchRegistry } from '../../../operator/registry/watch.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
-import { seededRandom } from '../seeded-random.ts'
 import { type ScriptedRegistry, scriptedRegistry } from './scripted-registry.ts'
 
 let etcd: ScriptedRegistry

@@ -1,7 +1,7 @@
-// Chance that repeats itself: the same seed gives the same run.
-import type { Random } from '../../operator/ambient/random.ts'
+// Chance that repeats itself: the same seed gives the same run. For the simulator and for tests.
+import type { Random } from './random.ts'
 
-/** mulberry32, a small generator that is good enough for jitter. */
+/** mulberry32, a small generator that is good enough for jitter and for simulated people. */
 export function seededRandom(seed = 1): Random {
   let state = seed
   const next = (): number => {
