@@ -13,6 +13,8 @@ export interface NodeSample {
    * rooms in, those who are there may finish. leaving: it is being deleted.
    */
   readonly supply: 'open' | 'starting' | 'closed' | 'leaving'
+  /** It starts, and its pod is or was Unschedulable: a host has to be made first. */
+  readonly waitedForHost: boolean
   /** There is a fresh heartbeat that can be believed. */
   readonly heard: boolean
   /** Another number with each heartbeat: the same number is the same reading, and is learned from once. */
