@@ -16,7 +16,17 @@ export const intentSchema = z
     podUID: z.string().min(1).max(64).describe('The pod this is meant for; an agent of another pod ignores it.'),
     admission: z.enum(['open', 'closed']).describe('Whether new rooms may be placed here.'),
     weight: z.number().min(0).max(1).default(1).describe('Share of new rooms relative to other nodes.'),
-    joinsPerSecond: z.number().min(0).optional().describe('Upper bound on joins per second.'),
+    joinsPerSecond: z
+      .number()
+      .min(0)
+      .optional()
+      .describe('Upper bound on joins per second, into rooms that are there.'),
+    tier: z
+      .enum(['prewarm', 'shed', 'protect'])
+      .optional()
+      .describe(
+        'Load keeps the node so: a smaller share of rooms, none, or a limit on joins too. Absent: it does not.',
+      ),
     drain: z
       .object({
         reason: z.string().max(64).describe('Why the node drains.'),

@@ -9,7 +9,7 @@ export interface Reading {
   readonly pressure: number
   /** The dimension that binds. */
   readonly by: Dimension
-  /** How much is carried: forwarded streams, else sessions, else pressure, whichever the SFU tells. */
+  /** How much is carried: forwarded streams, or sessions where the SFU does not tell them. */
   readonly units: number
   readonly sessions: number | undefined
   readonly rooms: number | undefined
