@@ -6,6 +6,7 @@ import { systemClock } from './ambient/clock.ts'
 import { systemRandom } from './ambient/random.ts'
 import type { Host, Pod } from './api/core.ts'
 import { managedBy } from './api/marks.ts'
+import { RTCAutoscalerKind } from './api/rtcautoscaler.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
 import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
 import { RTCNodePoolKind } from './api/rtcnodepool.ts'
@@ -23,6 +24,8 @@ import { kubeTransport } from './kube/transport.ts'
 import { classController } from './lifecycle/class-controller.ts'
 import { lifecycleController, nodesByClass, podsByHost } from './lifecycle/controller.ts'
 import { lifecycleMetrics } from './lifecycle/metrics.ts'
+import { loadsKeeper } from './load/loads.ts'
+import { loadMetricTable } from './load/metrics.ts'
 import { poolController } from './pool/controller.ts'
 import { poolMetrics } from './pool/metrics.ts'
 import { poolIndexes } from './pool/observe.ts'
@@ -70,6 +73,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   const fenced = fencedTransport(transport, election.isLeader)
   const client = {
     pools: resourceClient(fenced, RTCNodePoolKind),
+    autoscalers: resourceClient(fenced, RTCAutoscalerKind),
     revisions: resourceClient(fenced, controllerRevisionType),
     nodes: resourceClient(fenced, RTCNodeKind),
     classes: resourceClient(fenced, RTCNodeClassKind),
@@ -78,6 +82,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   }
   const caches = {
     pools: informer(client.pools, { ...common, indexes: poolIndexes }),
+    autoscalers: informer(client.autoscalers, common),
     revisions: informer(client.revisions, { ...common, labelSelector: ours, indexes: ownerIndexes }),
     nodes: informer(client.nodes, {
       ...common,
@@ -100,6 +105,13 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     controller: 'rtcnode.io/operator',
     instance: identity,
   })
+  const loads = loadsKeeper({
+    ...ambient,
+    fleet,
+    nodeCache: caches.nodes,
+    autoscalerCache: caches.autoscalers,
+    metrics: metricsFrom(registry, loadMetricTable),
+  })
   lifecycleMetrics(registry, caches.nodes)
   poolMetrics(registry, caches.pools)
 
@@ -118,6 +130,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     nodes: client.nodes,
     pods: client.pods,
     fleet,
+    loads,
   }
   const specs: ControllerSpec[] = [
     classController({ ...shared, classes: client.classes, namespace: config.namespace }),

@@ -18,6 +18,7 @@ export const nodeReasons = {
   AwaitingRegistration: 'The pod is ready; its agent has not registered yet.',
   // Running
   Serving: 'Registered and taking new rooms.',
+  Shedding: 'Registered; takes no new rooms until its load falls.',
   Cordoned: 'Registered; takes no new rooms because spec.cordoned is true.',
   TelemetryLost: 'The pod is ready but its heartbeat is missing; nothing is done to it.',
   PodNotReady: 'The heartbeat is fresh but the pod is not ready.',
@@ -90,6 +91,9 @@ export const poolReasons = {
   LoadUnknown: 'It is not known how many people are on some nodes.',
   Protected: 'Too many nodes are protected by rtcnode.io/scale-in-protection.',
   NotInhibited: 'Nothing keeps the pool from shrinking.',
+  // Contested
+  SeveralScalers: 'More than one autoscaler is to set spec.replicas.',
+  OneScaler: 'No more than one autoscaler is to set spec.replicas.',
   // events
   Closed: 'A node was closed: no new rooms, people may finish.',
   Reopened: 'A closed node takes rooms again.',

@@ -197,7 +197,7 @@ const rtcNodePoolStatusSchema = z
     replicas: count(
       'Nodes that count against spec.replicas: all but those that are closed or being deleted, and those that a roll-out has made in advance.',
     ),
-    openReplicas: count('Nodes that take new rooms, and have for minReadySeconds.'),
+    openReplicas: count('Nodes that take new rooms, and have for minReadySeconds; those that are full for now count.'),
     readyReplicas: count('Nodes that are ready, closed ones among them.'),
     drainingReplicas: count('Nodes that are closed or being deleted; people on them may finish.'),
     updatedReplicas: count('Nodes of the update revision that count against spec.replicas.'),
@@ -233,6 +233,7 @@ const poolConditions = {
   Progressing: 'Where scaling and roll-out are. Its reason is the column Reason. False: it got no further.',
   Degraded: 'Some node is unwell, or does not start.',
   ScalingInhibited: 'Nodes that are one too many are kept, because something that must be known is not.',
+  Contested: 'More than one of RTCAutoscaler, HPA and ScaledObject scale it. There only if that was ever so.',
   Reconciling: 'Not there yet. With Stalled, how GitOps tools (kstatus) tell InProgress from Current.',
   Stalled: 'Needs somebody: it will not get there by itself.',
 } as const

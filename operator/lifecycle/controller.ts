@@ -11,6 +11,7 @@ import type { EventRecorder } from '../kube/events.ts'
 import type { Cache, Change } from '../kube/informer.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { sameStatus } from '../kube/status.ts'
+import type { Loads } from '../load/loads.ts'
 import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from './carry-out.ts'
 import { decide, quietReasons } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
@@ -24,6 +25,7 @@ export interface LifecycleDeps extends Omit<Writers, 'signal'> {
   readonly podCache: Cache<Pod>
   readonly classCache: Cache<RTCNodeClass>
   readonly hostCache: Cache<Host>
+  readonly loads: Pick<Loads, 'admission' | 'onAdmission' | 'ready'>
   readonly events: EventRecorder
   readonly clock: Clock
   readonly serverClock: ServerClock
@@ -46,6 +48,7 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
       watchCache(deps.classCache, change => keysOfClass(deps, change)),
       watchCache(deps.hostCache, change => keysOfHost(deps, change)),
       { subscribe: enqueue => deps.fleet.onChange((key, what) => what === 'material' && enqueue(key)) },
+      { subscribe: enqueue => deps.loads.onAdmission(enqueue), ready: () => deps.loads.ready },
       {
         subscribe: enqueue =>
           deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
@@ -122,6 +125,7 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
     host: hostName === undefined ? undefined : deps.hostCache.get(hostName as ObjectKey),
     registration: deps.fleet.registration(key),
     intent: deps.fleet.intent(key),
+    load: deps.loads.admission(key),
     registryFrozen: deps.fleet.health().freeze !== undefined,
     crowd: memory.crowd(key, doingOf(node)),
     refusal: memory.refusal(key),

@@ -7,6 +7,7 @@ import type { Condition, ObjectMeta, Uid } from '../api/meta.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { ConditionType, DrainStatus, RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import type { Admission } from '../load/admission.ts'
 import type { KnownIntent, Registration } from '../registry/registration.ts'
 import type { PodManifest } from './pod.ts'
 
@@ -19,6 +20,8 @@ export interface Observed {
   readonly host: Host | undefined
   readonly registration: Registration
   readonly intent: KnownIntent
+  /** What load means for its admission; fully open when nobody watches its load. */
+  readonly load: Admission
   /** Many keys vanished at once: that says something about etcd, nothing about this node. */
   readonly registryFrozen: boolean
   /** How many nodes were starting (or draining) at once while this one was, at most. */

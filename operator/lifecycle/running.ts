@@ -5,6 +5,7 @@ import { closedByPool } from '../api/closed-by-pool.ts'
 import type { Pod } from '../api/core.ts'
 import { drainStages, type Intent } from '../api/intent.ts'
 import type { NodeReason } from '../api/reasons.ts'
+import { type Admission, fullyOpen } from '../load/admission.ts'
 import type { Act, GiveUpReason, Situation } from './decision.ts'
 import { evictsAt, hasEnded, isReady, notReadySince, podCondition } from './pod-view.ts'
 import { isRegistered, missingForMs, missingHeartbeat, ownIntent, ownPod, reportsUnseen } from './seen.ts'
@@ -48,8 +49,12 @@ function podGone(at: Situation): Health {
   return missingForMs(at) === undefined ? gone : { ...gone, giveUp: 'PodLost' }
 }
 
-function serving({ node }: Situation): Health {
-  if (!node.spec.cordoned) return { ready: 'True', because: 'Serving', message: 'takes new rooms' }
+function serving({ node, seen: { load } }: Situation): Health {
+  if (!node.spec.cordoned) {
+    return load.admission === 'open'
+      ? { ready: 'True', because: 'Serving', message: 'takes new rooms' }
+      : { ready: 'True', because: 'Shedding', message: sheddingMessage(load) }
+  }
   const byPool = closedByPool(node)
   const why =
     byPool === undefined
@@ -57,6 +62,11 @@ function serving({ node }: Situation): Health {
       : `because its pool closed it (${byPool.reason}); people may stay until ${byPool.deadline}`
   return { ready: 'True', because: 'Cordoned', message: `takes no new rooms, ${why}` }
 }
+
+const sheddingMessage = ({ tier }: Admission): string =>
+  tier === 'protect'
+    ? 'is over its limit: takes no new rooms until its load falls, and people join only as fast as it can bear'
+    : 'is full: takes no new rooms until its load falls'
 
 const podNotReady = (pod: Pod): Health => ({
   ready: 'False',
@@ -90,7 +100,7 @@ function unhealthy(at: Situation, pod: Pod): Health {
 }
 
 /**
- * What the agent of a node that is not Terminating should do. Its deadline after a deletion of the pod is the kubelet's,
+ * What the agent of a node that is not Terminating should do: the strictest of a deletion, `spec.cordoned`, and load. Its deadline after a deletion of the pod is the kubelet's,
  * which the agent cannot see: the API server wrote it into the pod.
  */
 export function intentWanted(at: Situation, pod: Pod): Intent {
@@ -104,7 +114,8 @@ export function intentWanted(at: Situation, pod: Pod): Intent {
       drain: { reason: 'PodDeleted', deadline: toTimestamp(deadline), stage: at.now >= deadline ? 'evict' : 'wait' },
     }
   }
-  return at.node.spec.cordoned ? { podUID, admission: 'closed', weight: 0 } : { podUID, admission: 'open', weight: 1 }
+  const { load } = at.seen
+  return at.node.spec.cordoned ? { podUID, ...load, admission: 'closed', weight: 0 } : { podUID, ...load }
 }
 
 /** No intent means open, so a node that is to be open and was never told anything costs no write. */
@@ -114,7 +125,9 @@ export function intentAct(at: Situation): Act | undefined {
   const wanted = intentWanted(at, pod)
   const current = ownIntent(at)?.intent
   if (current === undefined) {
-    return wanted.admission === 'open' ? undefined : { do: 'write-intent', intent: wanted }
+    return sameIntent(wanted, { podUID: wanted.podUID, ...fullyOpen })
+      ? undefined
+      : { do: 'write-intent', intent: wanted }
   }
   if (callsBack(current, wanted)) return undefined
   return sameIntent(current, wanted) ? undefined : { do: 'write-intent', intent: wanted }
@@ -136,6 +149,7 @@ export function sameIntent(a: Intent, b: Intent): boolean {
     a.admission === b.admission &&
     a.weight === b.weight &&
     a.joinsPerSecond === b.joinsPerSecond &&
+    a.tier === b.tier &&
     a.drain?.stage === b.drain?.stage &&
     a.drain?.reason === b.drain?.reason &&
     a.drain?.deadline === b.drain?.deadline

@@ -72,7 +72,6 @@ function findings(at: Situation, verdict: Verdict, phase: Phase): Finding[] {
   const { ready, because, message } = verdict
   const pod = ownPod(at)
   const scheduled = pod?.spec.nodeName !== undefined
-  const heartbeat = ownHeartbeat(at)
   const lost = phase === 'Running' && !isRegistered(at)
   return [
     { type: 'Ready', status: ready, reason: because, message },
@@ -85,18 +84,34 @@ function findings(at: Situation, verdict: Verdict, phase: Phase): Finding[] {
           message: 'no host yet',
         },
     registered(at),
-    {
-      type: 'AdmissionOpen',
-      status:
-        heartbeat === undefined ? 'Unknown' : heartbeat.state === 'serving' && phase === 'Running' ? 'True' : 'False',
-      reason: heartbeat === undefined ? 'NoHeartbeat' : heartbeat.state === 'serving' ? 'Serving' : 'Closed',
-      message: heartbeat === undefined ? missingHeartbeat(at) : `the agent says: ${heartbeat.state}`,
-    },
+    admission(at, phase),
     lost
       ? { type: 'TelemetryLost', status: 'True', reason: 'HeartbeatMissing', message: missingHeartbeat(at) }
       : { type: 'TelemetryLost', status: 'False', reason: 'HeartbeatSeen', message: 'nothing is missing' },
     ...drained(phase, because, drainOf(at, verdict)),
   ]
+}
+
+function admission(at: Situation, phase: Phase): Finding {
+  const type = 'AdmissionOpen'
+  const state = ownHeartbeat(at)?.state
+  if (state === undefined) return { type, status: 'Unknown', reason: 'NoHeartbeat', message: missingHeartbeat(at) }
+  const message = `the agent says: ${state}`
+  if (state === 'serving') return { type, status: phase === 'Running' ? 'True' : 'False', reason: 'Serving', message }
+  return { type, status: 'False', reason: phase === 'Running' && isShedding(at) ? 'Shedding' : 'Closed', message }
+}
+
+/**
+ * Whether only its load keeps the node closed; for its pool it is still one of those that take rooms (see census.ts). So it is
+ * until the agent says that it is open again: in between it must not look like a node that somebody has closed.
+ */
+function isShedding(at: Situation): boolean {
+  const { node, seen } = at
+  if (node.spec.cordoned || ownPod(at)?.metadata.deletionTimestamp !== undefined) return false
+  if (ownHeartbeat(at)?.state !== 'closed') return false
+  return (
+    seen.load.admission === 'closed' || conditionOf(node.status?.conditions, 'AdmissionOpen')?.reason === 'Shedding'
+  )
 }
 
 function registered(at: Situation): Finding {

@@ -13,7 +13,11 @@ export interface Judged {
   readonly member: Member
   /** Of the update revision. */
   readonly updated: boolean
-  /** Takes new rooms, and has for minReadySeconds. A closed node never is. */
+  /**
+   * Takes new rooms, and has for minReadySeconds. A closed node never is. One that is full for now and takes none because of
+   * that is: it serves as well as a node can, so a roll-out of a busy pool goes on, and to scale in it is one of those that
+   * count, not one that may go first. That more room is needed is the autoscaler's to say.
+   */
   readonly open: boolean
 }
 
@@ -164,7 +168,7 @@ function addCounted(
   const since = ready?.status === 'True' ? ready.lastTransitionTime : undefined
   const minReadyMs = pool.spec.minReadySeconds * 1_000
   const waitMs = since !== undefined && minReadyMs > 0 ? untilReadyFor(minReadyMs, since, now) : 0
-  const admits = since !== undefined && conditionOf(node.status?.conditions, 'AdmissionOpen')?.status === 'True'
+  const admits = since !== undefined && isOpenOrFull(node)
   const open = admits && waitMs <= 0
   const judged = { member, updated, open }
   tally.counted.push(judged)
@@ -185,6 +189,11 @@ function addCounted(
     if (updated) tally.updatedStarting += 1
     if (updated) tally.updatedStartingSince = earliest(tally.updatedStartingSince, creationTimestamp)
   }
+}
+
+function isOpenOrFull({ status }: RTCNode): boolean {
+  const admission = conditionOf(status?.conditions, 'AdmissionOpen')
+  return admission?.status === 'True' || (admission?.status === 'False' && admission.reason === 'Shedding')
 }
 
 const untilReadyFor = (ms: number, since: string, now: Instant): number => (fromTimestamp(since) ?? now) + ms - now

@@ -11,6 +11,7 @@ import { type RTCNodeClass, RTCNodeClassKind, type RTCNodeClassSpec } from '../.
 import { decide } from '../../../operator/lifecycle/decide.ts'
 import type { Decision, Observed } from '../../../operator/lifecycle/decision.ts'
 import type { AgentSettings } from '../../../operator/lifecycle/start-up-environment.ts'
+import { fullyOpen } from '../../../operator/load/admission.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
 
 /** When the node of these tests was created. */
@@ -247,6 +248,7 @@ export const seen = (what: Partial<Observed> = {}): Observed => ({
   host: undefined,
   registration: absent(5),
   intent: { state: 'absent' },
+  load: fullyOpen,
   registryFrozen: false,
   crowd: 1,
   refusal: undefined,
