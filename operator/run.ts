@@ -10,6 +10,19 @@ import { RTCAutoscalerKind } from './api/rtcautoscaler.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
 import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
 import { RTCNodePoolKind } from './api/rtcnodepool.ts'
+import { autoscalerController } from './autoscaler/controller.ts'
+import { autoscalerMetrics } from './autoscaler/metrics.ts'
+import { foreignOf } from './autoscaler/observe.ts'
+import {
+  autoscalerIndexes,
+  byPool,
+  foreignIndexes,
+  hpaType,
+  scaledObjectType,
+  scalersOf,
+  targetOnly,
+} from './autoscaler/rivals.ts'
+import { scalerWatches } from './autoscaler/watches.ts'
 import type { RunConfig } from './config.ts'
 import { type ControllerSpec, runController } from './kube/controller.ts'
 import { eventRecorder, eventType } from './kube/events.ts'
@@ -18,6 +31,7 @@ import { fencedTransport } from './kube/fenced.ts'
 import { informer } from './kube/informer.ts'
 import { leaderElection, leaseType } from './kube/leader.ts'
 import { kubeMetrics } from './kube/metrics.ts'
+import { ifServed } from './kube/optional.ts'
 import { ownerIndexes } from './kube/owner.ts'
 import { type ResourceType, resourceClient } from './kube/resource.ts'
 import { kubeTransport } from './kube/transport.ts'
@@ -79,10 +93,12 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     classes: resourceClient(fenced, RTCNodeClassKind),
     pods: resourceClient(fenced, podType),
     hosts: resourceClient(fenced, hostType),
+    hpas: ifServed(resourceClient(fenced, hpaType), ambient),
+    scaledObjects: ifServed(resourceClient(fenced, scaledObjectType), ambient),
   }
   const caches = {
     pools: informer(client.pools, { ...common, indexes: poolIndexes }),
-    autoscalers: informer(client.autoscalers, common),
+    autoscalers: informer(client.autoscalers, { ...common, indexes: autoscalerIndexes }),
     revisions: informer(client.revisions, { ...common, labelSelector: ours, indexes: ownerIndexes }),
     nodes: informer(client.nodes, {
       ...common,
@@ -96,6 +112,8 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
     }),
     hosts: informer(client.hosts, { ...common, keep: withoutImages }),
+    hpas: informer(client.hpas, { ...common, indexes: foreignIndexes, keep: targetOnly }),
+    scaledObjects: informer(client.scaledObjects, { ...common, indexes: foreignIndexes, keep: targetOnly }),
   }
   const etcd = connectRegistry(registryOptions(config), ambient)
   const fleet = fleetView(etcd, { ...ambient, metrics: metricsFrom(registry, registryMetricTable) })
@@ -123,10 +141,15 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       registryEndpoints: config.agentRegistryEndpoints ?? config.registryEndpoints,
       registryPrefix: config.registryPrefix,
     },
+    poolCache: caches.pools,
+    autoscalerCache: caches.autoscalers,
     nodeCache: caches.nodes,
     podCache: caches.pods,
     hostCache: caches.hosts,
     classCache: caches.classes,
+    hpaCache: caches.hpas,
+    scaledObjectCache: caches.scaledObjects,
+    pools: client.pools,
     nodes: client.nodes,
     pods: client.pods,
     fleet,
@@ -142,17 +165,23 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     }),
     poolController({
       ...shared,
-      pools: client.pools,
       revisions: client.revisions,
-      poolCache: caches.pools,
       revisionCache: caches.revisions,
       podsOnHost: name => caches.pods.byIndex(podsByHost, name),
+      scalersOf: pool => scalersOf(caches.autoscalers.byIndex(byPool, pool), foreignOf(pool, shared)),
+      scalerWatches: scalerWatches(shared),
       random: systemRandom,
       expectations: expectations({
         RTCNodePool: caches.pools,
         RTCNode: caches.nodes,
         ControllerRevision: caches.revisions,
       }),
+    }),
+    autoscalerController({
+      ...shared,
+      autoscalers: client.autoscalers,
+      metrics: autoscalerMetrics(registry),
+      expectations: expectations({ RTCAutoscaler: caches.autoscalers, RTCNodePool: caches.pools }),
     }),
   ]
   const controllers = specs.map(spec => runController({ ...common, ...spec, mayWrite: election.isLeader }))

@@ -122,6 +122,7 @@ export const autoscalerReasons = {
   // AbleToScale
   PoolFound: 'The pool is there.',
   ScaleRefused: 'The API server refused the new number.',
+  StartsFail: 'Nodes of the pool do not start; no others are asked for in their place.',
   // ScalingLimited
   WithinLimits: 'No limit applies.',
   MinReplicas: 'The formula says fewer than the minimum.',

@@ -2,6 +2,7 @@
 // are simply none of it; once it is, its informer lists them. Wraps the client that run.ts gives to an informer.
 import type { Clock } from '../ambient/clock.ts'
 import type { KubeObject } from '../api/meta.ts'
+import type { Logger } from '../telemetry/log.ts'
 import { ApiError, isForbidden, isNotFound } from './errors.ts'
 import type { Page, ResourceClient, WatchEvent, WatchOptions } from './resource.ts'
 
@@ -10,8 +11,25 @@ const LOOK_EVERY_MS = 30_000
 /** The version of the empty list of a kind that is not served; a server's own versions are never 0. */
 const NOT_SERVED = '0'
 
+export interface IfServedOptions {
+  readonly clock: Clock
+  readonly log: Logger
+}
+
 /** Lists and watches as if there were none of it while the kind is not served; all else as `client` does. */
-export function ifServed<T extends KubeObject>(client: ResourceClient<T>, clock: Clock): ResourceClient<T> {
+export function ifServed<T extends KubeObject>(
+  client: ResourceClient<T>,
+  { clock, log }: IfServedOptions,
+): ResourceClient<T> {
+  let wasForbidden = false
+
+  function noneIfNotServed(error: unknown): Page<T> {
+    if (!isNotServed(error)) throw error
+    if (isForbidden(error) && !wasForbidden) log.warn('may not be listed; taken for none', { kind: client.type.kind })
+    wasForbidden = isForbidden(error)
+    return { items: [], resourceVersion: NOT_SERVED }
+  }
+
   async function isServed(signal: AbortSignal): Promise<boolean> {
     const served = await client.list({ limit: 1, signal }).catch(noneIfNotServed)
     return served.resourceVersion !== NOT_SERVED
@@ -29,7 +47,7 @@ export function ifServed<T extends KubeObject>(client: ResourceClient<T>, clock:
 
   return {
     ...client,
-    list: (options = {}) => client.list(options).catch(noneIfNotServed<T>),
+    list: options => client.list(options).catch(noneIfNotServed),
     async *watch(options) {
       if (options.resourceVersion === NOT_SERVED) return yield* awaitIt(options)
       try {
@@ -43,10 +61,5 @@ export function ifServed<T extends KubeObject>(client: ResourceClient<T>, clock:
 
 /** A server that was given no rule for a group refuses before it looks whether there is such a group. */
 const isNotServed = (error: unknown): boolean => isNotFound(error) || isForbidden(error)
-
-function noneIfNotServed<T>(error: unknown): Page<T> {
-  if (!isNotServed(error)) throw error
-  return { items: [], resourceVersion: NOT_SERVED }
-}
 
 const toBeListed = (): ApiError => new ApiError(410, { reason: 'Expired', message: 'the kind came or went' })

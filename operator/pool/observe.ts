@@ -23,6 +23,8 @@ export interface PoolCaches {
   readonly podCache: Cache<Pod>
   readonly hostCache: Cache<Host>
   readonly fleet: FleetView
+  /** All that would set the replicas of a pool, people left out. */
+  scalersOf(pool: ObjectKey): readonly string[]
 }
 
 /** Name of an index that the cache of pools must have; those of nodes and revisions need `ownerIndexes`. */
@@ -66,6 +68,7 @@ export function viewOf(
   now: Instant,
 ): PoolView {
   const { classCache, fleet } = caches
+  const scalers = caches.scalersOf(keyOf(pool))
   const classOf = (className: string): RTCNodeClass | undefined => classCache.get(className as ObjectKey)
   const { state, freeze } = fleet.health()
   return {
@@ -78,6 +81,7 @@ export function viewOf(
     drainSecondsOf: node => drainSecondsOf(node, classOf(node.spec.className)),
     registry: { inSight: state === 'synced', frozen: freeze !== undefined },
     overlapsWith,
+    contestedBy: scalers.length > 1 ? scalers : [],
     createRefused,
     now,
   }

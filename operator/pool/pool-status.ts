@@ -6,13 +6,14 @@ import { labels } from '../api/marks.ts'
 import type { Condition } from '../api/meta.ts'
 import type { PoolReason } from '../api/reasons.ts'
 import type { PoolConditionType, RTCNodePoolStatus } from '../api/rtcnodepool.ts'
-import { withFindings } from '../kube/conditions.ts'
+import { conditionOf, withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
 import { type Census, revisionOf } from './census.ts'
 import { type FailedStarts, nextTryAt } from './failed-starts.ts'
 import type { Progress } from './progress.ts'
 import { enoughOpen, limitOf } from './rollout.ts'
 import type { Finding, Inhibition, Situation } from './situation.ts'
+import type { PoolView } from './view.ts'
 
 type Inhibited = Finding['inhibited']
 
@@ -150,9 +151,20 @@ function findings(at: Situation, because: PoolReason, progress: Progress, inhibi
           reason: inhibited.because,
           message: `${nodes(inhibited.nodes)} kept: ${inhibitions[inhibited.because]}`,
         },
+    ...contest(view),
     { type: 'Reconciling', status: isReconciling ? 'True' : 'False', reason: because, message },
     { type: 'Stalled', status: isStalled ? 'True' : 'False', reason: because, message },
   ]
+}
+
+/** Nobody needs to read of it on a pool where it never was. */
+function contest({ contestedBy, pool }: PoolView): Judgement[] {
+  if (contestedBy.length > 0) {
+    const message = `${contestedBy.join(' and ')} set its replicas; keep one of them, or set spec.mode: Recommend on an RTCAutoscaler`
+    return [{ type: 'Contested', status: 'True', reason: 'SeveralScalers', message }]
+  }
+  if (conditionOf(pool.status?.conditions, 'Contested') === undefined) return []
+  return [{ type: 'Contested', status: 'False', reason: 'OneScaler', message: 'nothing pulls at its replicas' }]
 }
 
 const inhibitions: Record<Inhibition, string> = {

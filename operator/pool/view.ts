@@ -49,6 +49,8 @@ export interface PoolView {
   readonly registry: { readonly inSight: boolean; readonly frozen: boolean }
   /** Name of an older pool whose selector overlaps: this one stands back. */
   readonly overlapsWith: string | undefined
+  /** All that would set its replicas, when there is more than one; such as `HorizontalPodAutoscaler “eu”`. */
+  readonly contestedBy: readonly string[]
   /** The API server's last no to an RTCNode of this pool, until it is tried again. */
   readonly createRefused: { readonly message: string; readonly retryInMs: number } | undefined
   readonly now: Instant

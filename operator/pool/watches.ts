@@ -12,6 +12,8 @@ import { inNamespace, type PoolCaches } from './observe.ts'
 
 export interface WatchDeps extends PoolCaches {
   podsOnHost(name: string): readonly Pod[]
+  /** Pools of which those that set their replicas have changed. */
+  readonly scalerWatches: readonly Watch[]
 }
 
 /** `sizeOf`: how many nodes a pool has. */
@@ -39,6 +41,7 @@ export function poolWatches(deps: WatchDeps, sizeOf: (pool: ObjectKey) => number
           if (what === 'material') for (const pool of poolsOfNode(key)) enqueue(pool)
         }),
     }),
+    ...deps.scalerWatches,
     { subscribe: enqueue => fleet.onHealthChange(() => [...poolCache.list()].forEach(pool => enqueue(keyOf(pool)))) },
   ]
 }

@@ -70,6 +70,7 @@ function viewOf(spec: Partial<RTCNodePoolSpec>, revisionOf: (index: number) => s
     drainSecondsOf: () => 3_600,
     registry: { inSight: true, frozen: false },
     overlapsWith: undefined,
+    contestedBy: [],
     createRefused: undefined,
     now,
   }

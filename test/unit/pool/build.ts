@@ -208,6 +208,7 @@ export const aView = (pool: RTCNodePool, members: readonly Member[], rest: Parti
   drainSecondsOf: () => DRAIN_SECONDS,
   registry: { inSight: true, frozen: false },
   overlapsWith: undefined,
+  contestedBy: [],
   createRefused: undefined,
   now: at(NOW),
   ...rest,

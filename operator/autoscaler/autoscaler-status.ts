@@ -1,0 +1,180 @@
+// The status of an autoscaler, from what was worked out, and whether it is worth a write: what people wait for is told at
+// once, figures that move all the time only now and then, and nothing while nothing happens. Pure.
+import type { Instant } from '../ambient/clock.ts'
+import type { Condition } from '../api/meta.ts'
+import { type AutoscalerReason, autoscalerReasons } from '../api/reasons.ts'
+import type { AutoscalerConditionType, RTCAutoscaler, RTCAutoscalerStatus, Terms } from '../api/rtcautoscaler.ts'
+import { withFindings } from '../kube/conditions.ts'
+import { compact } from '../kube/status.ts'
+import type { Recommendation } from './core.ts'
+import { hasMoved, rounded } from './figures.ts'
+import { type Standing, sentenceOf } from './standing.ts'
+
+export type Decision = NonNullable<RTCAutoscalerStatus['lastDecision']>
+
+/** All that there is to tell. */
+export interface Account {
+  readonly autoscaler: RTCAutoscaler
+  readonly standing: Standing
+  /** Of the pool, as they are now; undefined: there is no pool. */
+  readonly replicas: number | undefined
+  readonly recommendation: Recommendation | undefined
+  readonly lastDecision: Decision | undefined
+  /** RFC 3339: when replicas were last set. */
+  readonly lastScaleTime: string | undefined
+  readonly learned: RTCAutoscalerStatus['learned']
+  /** What the API server said against the number. */
+  readonly refusal: string | undefined
+  /** Why nodes of the pool do not start, if they do not. */
+  readonly notStarting: string | undefined
+  readonly now: Instant
+}
+
+export function statusOf(account: Account): RTCAutoscalerStatus {
+  const { autoscaler, recommendation } = account
+  const { generation } = autoscaler.metadata
+  const figures = recommendation === undefined ? {} : figuresOf(recommendation)
+  return compact({
+    observedGeneration: generation,
+    currentReplicas: account.replicas,
+    desiredReplicas: recommendation?.desired,
+    ...figures,
+    lastDecision: account.lastDecision,
+    lastScaleTime: account.lastScaleTime,
+    learned: account.learned,
+    conditions: withFindings(autoscaler.status?.conditions, findings(account), generation, account.now),
+  })
+}
+
+/** What moves with every heartbeat. */
+function figuresOf(it: Recommendation) {
+  return compact<Partial<RTCAutoscalerStatus>>({
+    recommendedReplicas: it.recommended,
+    pressure: rounded(it.pressure),
+    latency: it.latency?.slice(0, 64),
+    joinLatencyP99Ms: rounded(it.joinLatencyP99Ms),
+    freshPercent: rounded(it.freshPercent),
+    terms: roundedTerms(it.terms),
+    forecastErrorPercent: rounded(it.forecastErrorPercent),
+    leadTime: rounded(it.leadTime),
+  })
+}
+
+export const roundedTerms = (terms: Terms): Terms => rounded(terms)
+
+/** A change is called what it is for as long as people look for it. */
+const NEWS_MS = 60_000
+
+/** The reason of ScalingActive. */
+function reasonOf({ standing, recommendation, lastScaleTime, lastDecision, now }: Account): AutoscalerReason {
+  if (standing.does === 'look on') return standing.because
+  const because = recommendation?.because ?? 'NoLoadYet'
+  const isNews = lastScaleTime !== undefined && now - Date.parse(lastScaleTime) < NEWS_MS
+  if (because !== 'Steady' || !isNews || lastDecision === undefined) return because
+  return lastDecision.to > lastDecision.from ? 'ScaledUp' : 'ScaledDown'
+}
+
+/** Reasons for which replicas are not set. */
+const idle: ReadonlySet<AutoscalerReason> = new Set(['InvalidSchedule'])
+
+type Finding = Pick<Condition, 'status' | 'message'> & { type: AutoscalerConditionType; reason: AutoscalerReason }
+
+function findings(account: Account): Finding[] {
+  const { standing, recommendation } = account
+  const because = reasonOf(account)
+  const isActive = standing.does === 'scale' && !idle.has(because)
+  const about = [
+    {
+      type: 'ScalingActive',
+      status: because === 'NoLoadYet' ? 'Unknown' : isActive ? 'True' : 'False',
+      reason: because,
+      message: sentenceOf(standing) ?? recommendation?.why ?? autoscalerReasons[because],
+    },
+    ableToScale(account),
+    standing.foreign.length > 0
+      ? finding('ExternallyManaged', true, 'ExternallyManaged', `${standing.foreign.join(' and ')} set replicas too`)
+      : finding('ExternallyManaged', false, 'NotManaged'),
+  ] as const satisfies readonly Finding[]
+  return [...about, ...(recommendation === undefined ? unknown(because) : ofRecommendation(recommendation))]
+}
+
+function ableToScale({ standing, refusal, notStarting }: Account): Finding {
+  const type = 'AbleToScale'
+  if (standing.does === 'look on' && (standing.because === 'PoolNotFound' || standing.because === 'PoolDeleting'))
+    return finding(type, false, standing.because, sentenceOf(standing))
+  if (refusal !== undefined)
+    return finding(type, false, 'ScaleRefused', `the API server refused the number: ${refusal.slice(0, 1_024)}`)
+  if (notStarting !== undefined) return finding(type, false, 'StartsFail', notStarting)
+  return finding(type, true, 'PoolFound')
+}
+
+function ofRecommendation(it: Recommendation): Finding[] {
+  const [limit] = it.limits
+  const limits = it.limits.map(reason => autoscalerReasons[reason]).join(' ')
+  const { on, because } = it.fallback
+  return [
+    limit === undefined
+      ? finding('ScalingLimited', false, 'WithinLimits')
+      : finding('ScalingLimited', true, limit, limits),
+    finding('Fallback', on, because),
+    it.latencyNotLoadRelated
+      ? finding('LatencyNotLoadRelated', true, 'LatencyNotLoadRelated')
+      : finding('LatencyNotLoadRelated', false, 'LoadRelated'),
+    it.telemetryDegraded
+      ? finding('TelemetryDegraded', true, 'TelemetryDegraded', degraded(it.freshPercent))
+      : finding('TelemetryDegraded', false, 'EnoughReport'),
+  ]
+}
+
+const degraded = (freshPercent: number | undefined): string =>
+  `${freshPercent === undefined ? 'nobody' : `${Math.round(freshPercent)} % of the pool`} reports; nothing is taken away`
+
+/** Without a pool nothing of this can be said. */
+const unknown = (because: AutoscalerReason): Finding[] =>
+  (['ScalingLimited', 'Fallback', 'LatencyNotLoadRelated', 'TelemetryDegraded'] as const).map(type => ({
+    ...finding(type, false, because),
+    status: 'Unknown',
+  }))
+
+const finding = (
+  type: AutoscalerConditionType,
+  holds: boolean,
+  reason: AutoscalerReason,
+  message: string = autoscalerReasons[reason],
+): Finding => ({ type, status: holds ? 'True' : 'False', reason, message })
+
+/** Figures are written no more often than this. */
+const FIGURES_EVERY_MS = 30_000
+
+/** Whether `next` is to be written now. `writtenAgoMs`: since this process wrote the status last. */
+export function isDue(
+  before: RTCAutoscalerStatus | undefined,
+  next: RTCAutoscalerStatus,
+  writtenAgoMs: number,
+): boolean {
+  if (JSON.stringify(news(before)) !== JSON.stringify(news(next))) return true
+  return writtenAgoMs >= FIGURES_EVERY_MS && hasMoved(figuresIn(before), figuresIn(next))
+}
+
+const news = (status: RTCAutoscalerStatus | undefined): unknown => [
+  status?.observedGeneration,
+  status?.currentReplicas,
+  status?.desiredReplicas,
+  status?.lastDecision?.at,
+  status?.lastDecision?.to,
+  status?.lastScaleTime,
+  status?.learned?.at,
+  status?.conditions?.map(({ type, status: value, reason }) => [type, value, reason]),
+]
+
+/** Of the terms only those that say how much is needed: the others follow, or creep for hours. */
+const figuresIn = (status: RTCAutoscalerStatus | undefined) => [
+  status?.recommendedReplicas,
+  status?.pressure,
+  status?.latency === undefined ? undefined : Number.parseFloat(status.latency),
+  status?.joinLatencyP99Ms,
+  status?.freshPercent,
+  status?.terms?.demand,
+  status?.terms?.forecast,
+  status?.terms?.capacity,
+]
