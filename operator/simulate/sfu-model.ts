@@ -1,7 +1,7 @@
 // How an SFU bears load: from forwarded streams to CPU and join latency, and how long a node takes to start. The numbers come
 // from a file that `make calibrate` writes; the world asks this for every beat and every join.
 import { z } from 'zod'
-import { normalShareAbove, normalQuantile } from './normal.ts'
+import { normalQuantile, normalShareAbove } from './normal.ts'
 
 const times = z
   .strictObject({ p50: z.number().min(0).max(3_600), p90: z.number().min(0).max(7_200) })
@@ -62,9 +62,12 @@ export function lateShare({ joinLatencyP99: { spread } }: SfuModel, p99Ms: numbe
   return normalShareAbove(Z99 + Math.log(goalMs / p99Ms) / spread)
 }
 
+/** Of so many joins the slowest stands at this quantile, until there are enough for the 99th percentile itself. */
+const seenOf = Float64Array.from({ length: 100 }, (_, count) => normalQuantile(count / (count + 1)))
+
 /** What `count` joins would show as their 99th percentile: of few, it is the slowest. `z` is a normal deviate, for chance. */
 export function observedP99Ms({ joinLatencyP99: { spread } }: SfuModel, p99Ms: number, count: number, z: number): number {
-  const seen = normalQuantile(Math.min(0.99, count / (count + 1)))
+  const seen = Math.min(Z99, seenOf[count] ?? Z99)
   return p99Ms * Math.exp(spread * (seen - Z99 + z / Math.sqrt(count)))
 }
 

@@ -1,0 +1,35 @@
+// What is heard of the nodes: a heartbeat of each, from what it really carries, with the noise of measuring; some do not arrive.
+// Called by the world in every step.
+import type { Chance } from './chance.ts'
+import type { Faulty } from './faults.ts'
+import { joinP99Ms, observedP99Ms, type SfuModel, utilisationAt } from './sfu-model.ts'
+import type { SimNode } from './sim-node.ts'
+
+/** Each node beats in every second step, half of them in each. */
+const STEPS_BETWEEN = 2
+/** A node is not heard any more when three beats are missing. */
+const FRESH_STEPS = 3 * STEPS_BETWEEN
+
+export const isHeard = ({ telemetry }: SimNode, step: number): boolean => step - telemetry.heardAt <= FRESH_STEPS
+
+export function beat(node: SimNode, step: number, model: SfuModel, faulty: Faulty, chance: Chance): void {
+  if ((step + node.slot) % STEPS_BETWEEN !== 0 || node.phase === 'starting') return
+  if (faulty.registryIsOut || node.luck < faulty.silentShare) return
+  const { telemetry, people, streams, rooms } = node
+  const { heartbeat } = telemetry
+  const utilisation = utilisationAt(model, streams)
+  let joins = 0
+  for (const count of node.joins) joins += count
+  telemetry.heardAt = step
+  telemetry.beat += 1
+  heartbeat.seq = telemetry.beat
+  heartbeat.sessions = people
+  heartbeat.streams = streams
+  heartbeat.rooms = rooms
+  heartbeat.cpu = 100 * Math.max(0, Math.min(1, utilisation) * (1 + model.node.cpuNoise * chance.normal()))
+  heartbeat.joins = joins
+  heartbeat.joinLatencyP99Ms =
+    joins === 0
+      ? undefined
+      : faulty.latencyFactor * observedP99Ms(model, joinP99Ms(model, utilisation), joins, chance.normal())
+}

@@ -1,0 +1,60 @@
+// The nodes that there are, whoever made them: a place for each, the hosts under them, and which one takes the next room. The
+// fleets make, close and remove nodes here; the doors (doors.ts) let people in.
+import { type Host, type Hosts, hosts } from './hosts.ts'
+import type { Chance } from './chance.ts'
+import { type LeastLoaded, leastLoaded } from './least-loaded.ts'
+import { type SfuModel, utilisationAt } from './sfu-model.ts'
+import { type SimNode, simNode } from './sim-node.ts'
+
+export interface Nodes {
+  readonly all: readonly SimNode[]
+  readonly hosts: Hosts
+  in(slot: number): SimNode
+  create(step: number): SimNode
+  /** Nobody may be left on it. */
+  remove(node: SimNode, step: number): void
+  /** After anything that changes whether it takes rooms, or how full it is. */
+  rank(node: SimNode): void
+  /** The node that the next room goes to; undefined when none takes rooms. */
+  next(): SimNode | undefined
+}
+
+export function nodes(model: SfuModel, stepSeconds: number, chance: Chance): Nodes {
+  const all: SimNode[] = []
+  const bySlot: SimNode[] = []
+  const freeSlots: number[] = []
+  const places: Hosts = hosts(model, stepSeconds, chance)
+  const order: LeastLoaded = leastLoaded()
+  let made = 0
+
+  return {
+    all,
+    hosts: places,
+    in: slot => bySlot[slot] as SimNode,
+    create(step) {
+      const slot = freeSlots.pop() ?? bySlot.length
+      const node = simNode({ slot, name: `node-${made}`, luck: chance.uniform(), createdAt: step, ...places.place(step) }, stepSeconds)
+      made += 1
+      bySlot[slot] = node
+      all.push(node)
+      return node
+    },
+    remove(node, step) {
+      node.phase = 'gone'
+      order.set(node.slot, Number.POSITIVE_INFINITY)
+      places.leave(node.host, step)
+      freeSlots.push(node.slot)
+      all.splice(all.indexOf(node), 1)
+    },
+    rank(node) {
+      const takesRooms = node.phase === 'open' && node.admits && node.weight > 0
+      order.set(node.slot, takesRooms ? utilisationAt(model, node.streams) / node.weight : Number.POSITIVE_INFINITY)
+    },
+    next() {
+      const slot = order.best()
+      return slot === undefined ? undefined : bySlot[slot]
+    },
+  }
+}
+
+export const hostIsGoing = ({ goesAt }: Host): boolean => Number.isFinite(goesAt)
