@@ -1,0 +1,54 @@
+// Where demand is going: damped Holt smoothing (Gardner & McKenzie 1985) over steps of ten seconds (the step "Forecast" of
+// docs/scaling.md). Pure; fed and read by forecasts.ts.
+
+export interface Trend {
+  /** Undefined: no demand was known for a whole step yet. */
+  level: number | undefined
+  /** Units a step. */
+  slope: number
+  /** Demand as it was last told: it holds until it is told anew. NaN: not known. */
+  held: number
+  /** Of the step that is under way: the integral of demand over it so far, and how much of it has passed. */
+  integral: number
+  passedMs: number
+}
+
+const STEP_MS = 10_000
+const [LEVEL_GAIN, SLOPE_GAIN, DAMPING] = [0.5, 0.2, 0.9]
+
+export const newTrend = (): Trend => ({ level: undefined, slope: 0, held: Number.NaN, integral: 0, passedMs: 0 })
+
+/** A step counts as the mean of its demand, so neither how often nor when within it this is called makes a difference. */
+export function learnTrend(trend: Trend, demand: number | undefined, stepMs: number): void {
+  if (demand === undefined || Number.isNaN(trend.held)) {
+    Object.assign(trend, newTrend(), { held: demand ?? Number.NaN })
+    return
+  }
+  let leftMs = stepMs
+  while (leftMs > 0) {
+    const takenMs = Math.min(leftMs, STEP_MS - trend.passedMs)
+    trend.integral += trend.held * takenMs
+    trend.passedMs += takenMs
+    leftMs -= takenMs
+    if (trend.passedMs >= STEP_MS) foldStep(trend)
+  }
+  trend.held = demand
+}
+
+function foldStep(trend: Trend): void {
+  const demand = trend.integral / STEP_MS
+  trend.integral = 0
+  trend.passedMs = 0
+  const before = trend.level
+  if (before === undefined) {
+    trend.level = demand
+    return
+  }
+  const damped = DAMPING * trend.slope
+  trend.level = LEVEL_GAIN * demand + (1 - LEVEL_GAIN) * (before + damped)
+  trend.slope = SLOPE_GAIN * (trend.level - before) + (1 - SLOPE_GAIN) * damped
+}
+
+/** What its slope adds to demand in `seconds`; never less than 0. */
+export const growthIn = ({ slope }: Trend, seconds: number): number =>
+  (DAMPING * Math.max(0, slope) * seconds * 1_000) / STEP_MS
