@@ -48,13 +48,17 @@ export function doors(rooms: Rooms, nodes: Nodes, model: SfuModel, goalMs: numbe
       slot = next.slot
       rooms.place(room, slot)
       next.rooms += 1
+      nodes.carry(0, 1)
+      nodes.expect(next, now)
     }
     const node = nodes.in(slot)
     const count = Math.min(people, node.joinsLeft)
     node.joinsLeft -= count
     const before = rooms.streams(room)
     rooms.admit(room, count)
-    node.streams += rooms.streams(room) - before
+    const more = rooms.streams(room) - before
+    node.streams += more
+    nodes.carry(more, 0)
     node.people += count
     node.joins[ring] = (node.joins[ring] as number) + count
     node.emptySince = Number.POSITIVE_INFINITY
@@ -84,6 +88,7 @@ export function doors(rooms: Rooms, nodes: Nodes, model: SfuModel, goalMs: numbe
       const slot = rooms.node(room)
       if (slot === NOWHERE) return
       const node = nodes.in(slot)
+      nodes.carry(-rooms.streams(room), -1)
       node.streams -= rooms.streams(room)
       node.people -= rooms.people(room)
       node.rooms -= 1
@@ -115,6 +120,7 @@ export function doors(rooms: Rooms, nodes: Nodes, model: SfuModel, goalMs: numbe
         tally[because] += people
         if (people > 0) back.push({ room, people })
       }
+      nodes.carry(-node.streams, -node.rooms)
       node.people = 0
       node.rooms = 0
       node.streams = 0

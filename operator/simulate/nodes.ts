@@ -6,6 +6,12 @@ import { type LeastLoaded, leastLoaded } from './least-loaded.ts'
 import { type SfuModel, utilisationAt } from './sfu-model.ts'
 import { type SimNode, simNode } from './sim-node.ts'
 
+/**
+ * Rooms are small when they are placed. Without a guess of what they will be, an empty node would be sent all rooms of a minute
+ * (jicofo#1298); jicofo adds recent joins times their average cost too.
+ */
+const GROWTH_SECONDS = 60
+
 export interface Nodes {
   readonly all: readonly SimNode[]
   readonly hosts: Hosts
@@ -15,6 +21,10 @@ export interface Nodes {
   remove(node: SimNode, step: number): void
   /** After anything that changes whether it takes rooms, or how full it is. */
   rank(node: SimNode): void
+  /** A room was sent there that will grow. */
+  expect(node: SimNode, step: number): void
+  /** For guessing what a room will bring: the mean of all that there are. */
+  carry(streams: number, rooms: number): void
   /** The node that the next room goes to; undefined when none takes rooms. */
   next(): SimNode | undefined
 }
@@ -26,6 +36,12 @@ export function nodes(model: SfuModel, stepSeconds: number, chance: Chance): Nod
   const places: Hosts = hosts(model, stepSeconds, chance)
   const order: LeastLoaded = leastLoaded()
   let made = 0
+  let now = 0
+  let streams = 0
+  let rooms = 0
+
+  const expectedOf = ({ expected, expectedAt }: SimNode): number =>
+    expected === 0 ? 0 : expected * Math.exp(((expectedAt - now) * stepSeconds) / GROWTH_SECONDS)
 
   return {
     all,
@@ -48,7 +64,17 @@ export function nodes(model: SfuModel, stepSeconds: number, chance: Chance): Nod
     },
     rank(node) {
       const takesRooms = node.phase === 'open' && node.admits && node.weight > 0
-      order.set(node.slot, takesRooms ? utilisationAt(model, node.streams) / node.weight : Number.POSITIVE_INFINITY)
+      const load = utilisationAt(model, node.streams + expectedOf(node))
+      order.set(node.slot, takesRooms ? load / node.weight : Number.POSITIVE_INFINITY)
+    },
+    expect(node, step) {
+      now = step
+      node.expected = expectedOf(node) + streams / Math.max(1, rooms)
+      node.expectedAt = step
+    },
+    carry(moreStreams, moreRooms) {
+      streams += moreStreams
+      rooms += moreRooms
     },
     next() {
       const slot = order.best()

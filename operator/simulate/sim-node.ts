@@ -21,6 +21,9 @@ export interface SimNode {
   people: number
   rooms: number
   streams: number
+  /** What rooms that were sent here lately will still bring, as far as those who place rooms guess; as of `expectedAt`. */
+  expected: number
+  expectedAt: number
   /** Joins of each of the last steps, the latest first: what a percentile is taken over. */
   readonly joins: Int32Array
   readonly telemetry: Telemetry
@@ -56,6 +59,8 @@ export function simNode(
     people: 0,
     rooms: 0,
     streams: 0,
+    expected: 0,
+    expectedAt: at.createdAt,
     joins: new Int32Array(Math.ceil(JOIN_WINDOW_SECONDS / stepSeconds)),
     telemetry: {
       heardAt: Number.NEGATIVE_INFINITY,
