@@ -1,5 +1,6 @@
 // One line for each thing in a timeline (history.ts): what a person needs to see of it, and nothing that changes by itself.
 import type { Pod } from '../../../operator/api/core.ts'
+import type { RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
 import type { RegistryEntry } from '../../../operator/registry/watch.ts'
@@ -14,6 +15,20 @@ export function describePool({ metadata, spec, status }: RTCNodePool): string {
     ...conditions.map(it => `${it.type}=${it.status} ${it.reason}`),
     conditions.find(({ type }) => type === 'Progressing')?.message,
     metadata.deletionTimestamp !== undefined && `deleted=${metadata.deletionTimestamp}`,
+  )
+}
+
+export function describeAutoscaler({ metadata, spec, status }: RTCAutoscaler): string {
+  const conditions = status?.conditions ?? []
+  return words(
+    `v${metadata.resourceVersion}`,
+    `${spec.poolName} ${spec.minReplicas}..${spec.maxReplicas} ${spec.mode}`,
+    `replicas=${status?.currentReplicas ?? '?'}→${status?.desiredReplicas ?? '?'} (${status?.recommendedReplicas ?? '?'})`,
+    `pressure=${status?.pressure ?? '?'} fresh=${status?.freshPercent ?? '?'} latency=${status?.latency ?? '?'}`,
+    ...conditions.map(it => `${it.type}=${it.status} ${it.reason}`),
+    conditions.find(({ type }) => type === 'ScalingActive')?.message,
+    status?.lastDecision && `last ${status.lastDecision.at} ${status.lastDecision.why}`,
+    status?.learned && `learned ${status.learned.at} (${status.learned.data.length} characters)`,
   )
 }
 

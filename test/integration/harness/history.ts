@@ -1,11 +1,12 @@
 // All that happened in a cluster, from a bystander's own watches of the API server and the registry: every version of every
-// pool, RTCNode and pod, events, keys and intents. Tests wait on it and no state is too short to be seen; failed ones print it.
+// pool, autoscaler, RTCNode and pod, events, keys and intents. Tests wait on it and no state is too short to be seen; failed ones print it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../../operator/ambient/clock.ts'
 import { systemRandom } from '../../../operator/ambient/random.ts'
 import type { Pod } from '../../../operator/api/core.ts'
 import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import type { KubeObject } from '../../../operator/api/meta.ts'
+import type { RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
 import { connectRegistry } from '../../../operator/registry/connection.ts'
@@ -14,7 +15,7 @@ import { type RegistryEntry, watchRegistry } from '../../../operator/registry/wa
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { NotInTime } from '../../cluster/until.ts'
-import { describeEvent, describeKey, describeNode, describePod, describePool } from './describe.ts'
+import { describeAutoscaler, describeEvent, describeKey, describeNode, describePod, describePool } from './describe.ts'
 
 /** `<namespace>/<name>` of a node, and so of its pod, key and intent. */
 export type Where = string
@@ -29,6 +30,8 @@ export interface Version<T> {
 export interface History extends AsyncDisposable {
   /** By the name of the pool. */
   pools(where: Where): readonly Version<RTCNodePool>[]
+  /** By the name of the autoscaler. */
+  autoscalers(where: Where): readonly Version<RTCAutoscaler>[]
   nodes(where: Where): readonly Version<RTCNode>[]
   pods(where: Where): readonly Version<Pod>[]
   /** In the registry now; undefined when there is none that can be read. */
@@ -48,6 +51,7 @@ interface Line {
 }
 
 const poolsPath = '/apis/rtcnode.io/v1alpha1/rtcnodepools'
+const autoscalersPath = '/apis/rtcnode.io/v1alpha1/rtcautoscalers'
 const nodesPath = '/apis/rtcnode.io/v1alpha1/rtcnodes'
 const podsPath = '/api/v1/pods'
 const eventsPath = '/apis/events.k8s.io/v1/events'
@@ -64,6 +68,7 @@ export function recordHistory(cluster: Cluster): History {
   const ending = new AbortController()
   const lines: Line[] = []
   const pools = new Map<Where, Version<RTCNodePool>[]>()
+  const autoscalers = new Map<Where, Version<RTCAutoscaler>[]>()
   const nodes = new Map<Where, Version<RTCNode>[]>()
   const pods = new Map<Where, Version<Pod>[]>()
   const heartbeats = new Map<Where, Heartbeat | undefined>()
@@ -86,6 +91,11 @@ export function recordHistory(cluster: Cluster): History {
       const pool = object as RTCNodePool
       keep(pools, of, gone ? undefined : pool)
       tell(of, `pool ${gone ? 'is gone' : describePool(pool)}`)
+    }),
+    follow(autoscalersPath, (of, object, gone) => {
+      const autoscaler = object as RTCAutoscaler
+      keep(autoscalers, of, gone ? undefined : autoscaler)
+      tell(of, `rtca ${gone ? 'is gone' : describeAutoscaler(autoscaler)}`)
     }),
     follow(nodesPath, (of, object, gone) => {
       const node = object as RTCNode
@@ -114,6 +124,7 @@ export function recordHistory(cluster: Cluster): History {
 
   return {
     pools: where => pools.get(where) ?? [],
+    autoscalers: where => autoscalers.get(where) ?? [],
     nodes: where => nodes.get(where) ?? [],
     pods: where => pods.get(where) ?? [],
     heartbeat: where => heartbeats.get(where),

@@ -207,8 +207,8 @@ async function leaveNothing(
 ): Promise<void> {
   const { cluster, etcd, fleet, history } = world
   for (const where of history.seenIn(namespace)) if (fleet.node(where).isRunning) fleet.node(where).leaveAll()
-  // Pools first, else they would make their nodes anew.
-  for (const kind of ['rtcnodepools', 'rtcnodes']) {
+  // Pools before nodes, else they would make their nodes anew.
+  for (const kind of ['rtcautoscalers', 'rtcnodepools', 'rtcnodes']) {
     await cluster.api.call('DELETE', `/apis/rtcnode.io/v1alpha1/namespaces/${namespace}/${kind}`).catch(unlessGone)
   }
   const left = async (): Promise<string[]> => {
