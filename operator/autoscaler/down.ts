@@ -1,0 +1,46 @@
+// Shrinking: by the largest need of the window, and only as far as those that stay have room for all. Whatever is not known
+// keeps every node. Which nodes go is the pool's choice, and they only close: growing again reopens them. Pure.
+import type { AutoscalerReason } from '../api/reasons.ts'
+import { fewestAllowed, isTolerated } from './behavior.ts'
+import { type Course, raised } from './course.ts'
+import type { Memory } from './memory.ts'
+import type { Snapshot } from './snapshot.ts'
+import { hasSeen, mostKept } from './stabilization.ts'
+import type { Sight } from './telemetry.ts'
+
+export interface Going {
+  /** Less than there are. */
+  readonly wanted: Course
+  /** So many are worth keeping. */
+  readonly kept: number
+  /** What forbids to take anything away. */
+  readonly frozenBy: AutoscalerReason | undefined
+  /** On the memory's own clock. */
+  readonly now: number
+}
+
+export function down({ needs, steps }: Memory, at: Snapshot, { wanted, kept, frozenBy, now }: Going): Course {
+  const { replicas } = at
+  if (frozenBy !== undefined) return raised(wanted, replicas, frozenBy)
+  const rules = at.spec.behavior.scaleDown
+  const lately = mostKept(needs, now - 1_000 * rules.stabilizationWindowSeconds, kept)
+  const roomy = raised(wanted, Math.min(replicas, kept), 'TooFullAfter')
+  const stable = raised(roomy, Math.min(replicas, lately), 'ScaleDownWindow')
+  if (isTolerated(rules, replicas, stable.replicas)) return raised(stable, replicas, 'Tolerance')
+  return raised(stable, fewestAllowed(rules, steps, now, replicas), 'ScaleDownPolicy')
+}
+
+/** Undefined: nothing forbids it. Before a whole window was seen, nobody knows what was needed in it. */
+export function frozenBy(
+  { needs }: Memory,
+  { registry, spec }: Snapshot,
+  sight: Sight,
+  complaints: readonly string[],
+  now: number,
+): AutoscalerReason | undefined {
+  if (sight !== 'good') return 'TelemetryDegraded'
+  if (registry.frozen) return 'RegistryFrozen'
+  if (complaints.length > 0) return 'InvalidSchedule'
+  const windowMs = 1_000 * spec.behavior.scaleDown.stabilizationWindowSeconds
+  return hasSeen(needs, now, windowMs) ? undefined : 'RegistryFrozen'
+}

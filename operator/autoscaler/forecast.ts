@@ -1,0 +1,28 @@
+// The demand that is prepared for: the largest of what there is, what its trend leads to while a node starts, and what the hour
+// and the day have brought before (the step "Forecast" of docs/scaling.md). It can only raise. Pure.
+import type { Terms } from '../api/rtcautoscaler.ts'
+import { forecastsOf } from './forecasts.ts'
+import type { Learning } from './learning.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export interface Expected {
+  /** Units; never less than the demand of now. */
+  readonly demand: number
+  readonly by: NonNullable<Terms['forecastBy']>
+  /** How far such forecasts have been off lately; undefined: there has been nothing to compare with. */
+  readonly errorPercent: number | undefined
+}
+
+/** The trend is no learned shape, so it counts always; the others only where spec.forecast.mode is Apply. */
+export function expectedOf(learning: Learning, { spec: { forecast }, now }: Snapshot, load: number): Expected {
+  const { trend, hour, day } = forecastsOf(learning, load, now)
+  let expected: Expected = { demand: load, by: 'now', errorPercent: trend.errorPercent }
+  if (!forecast.enabled) return expected
+  const consider = (by: Expected['by'], { demand, errorPercent }: typeof trend): void => {
+    if (demand > expected.demand) expected = { demand, by, errorPercent }
+  }
+  consider('trend', trend)
+  if (forecast.mode === 'Apply' && hour.counts) consider('hour', hour)
+  if (forecast.mode === 'Apply' && day.counts) consider('day', day)
+  return expected
+}

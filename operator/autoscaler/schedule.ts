@@ -1,0 +1,129 @@
+// The limits that hold now: minReplicas and maxReplicas, or what the schedules say instead. A schedule holds while its next end
+// comes before its next start; cron lines are read in their time zone, so that 08:00 stays 08:00 when summer begins.
+import { Cron } from 'croner'
+import { type Instant, instant } from '../ambient/clock.ts'
+import type { RTCAutoscalerSpec, Schedule } from '../api/rtcautoscaler.ts'
+
+export interface Bounds {
+  readonly min: number
+  readonly max: number
+  /** So many are asked for as long as that is not more than `max`. */
+  readonly ideal: number
+  /** The schedules that `min` and `ideal` are of; undefined: of none. */
+  readonly minBy: string | undefined
+  readonly idealBy: string | undefined
+  /** Until then nothing of this changes. */
+  readonly until: Instant
+  /** One line for each cron line or zone that cannot be read. */
+  readonly complaints: readonly string[]
+}
+
+type Scheduled = Pick<RTCAutoscalerSpec, 'minReplicas' | 'maxReplicas' | 'schedules'>
+
+interface Known extends Bounds {
+  readonly from: Instant
+}
+
+/** To look a cron line up takes a fifth of a millisecond, and its answer holds for hours. */
+const lastKnown = new WeakMap<Scheduled, Known>()
+
+export function boundsOf(spec: Scheduled, now: Instant): Bounds {
+  const last = lastKnown.get(spec)
+  if (last !== undefined && now >= last.from && now < last.until) return last
+  const known = { ...worked(spec, now), from: now }
+  lastKnown.set(spec, known)
+  return known
+}
+
+/** One line for each cron line or zone that cannot be read, with field, value and remedy. */
+export const scheduleComplaints = (schedules: readonly Schedule[]): readonly string[] =>
+  schedules.flatMap((schedule, i) => {
+    const read = readSchedule(schedule, `spec.schedules[${i}]`)
+    return Array.isArray(read) ? read : []
+  })
+
+function worked(spec: Scheduled, now: Instant): Bounds {
+  const complaints: string[] = []
+  const holding: Schedule[] = []
+  let until = Number.POSITIVE_INFINITY
+  for (const [i, schedule] of spec.schedules.entries()) {
+    const read = readSchedule(schedule, `spec.schedules[${i}]`)
+    if (Array.isArray(read)) {
+      complaints.push(...read)
+      continue
+    }
+    const [start, end] = [next(read.start, now), next(read.end, now)]
+    if (end < start) holding.push(schedule)
+    until = Math.min(until, start, end)
+  }
+  const min = ofLargest(holding, 'minReplicas')
+  const max = ofLargest(holding, 'maxReplicas')?.replicas ?? spec.maxReplicas
+  const ideal = ofLargest(holding, 'idealReplicas')
+  return {
+    min: Math.min(max, min?.replicas ?? spec.minReplicas),
+    max,
+    ideal: Math.min(max, ideal?.replicas ?? 0),
+    minBy: min?.name,
+    idealBy: ideal?.name,
+    until: instant(until),
+    complaints,
+  }
+}
+
+type Field = 'minReplicas' | 'maxReplicas' | 'idealReplicas'
+
+function ofLargest(holding: readonly Schedule[], field: Field): { name: string; replicas: number } | undefined {
+  let found: { name: string; replicas: number } | undefined
+  for (const { name, [field]: replicas } of holding)
+    if (replicas !== undefined && replicas > (found?.replicas ?? -1)) found = { name, replicas }
+  return found
+}
+
+interface Lines {
+  readonly start: Cron
+  readonly end: Cron
+}
+
+function readSchedule({ start, end, timeZone }: Schedule, field: string): Lines | string[] {
+  if (!isZone(timeZone))
+    return [
+      `${field}.timeZone "${timeZone}" is no known time zone; write an IANA name such as Europe/Berlin or Etc/UTC`,
+    ]
+  const read = { start: readLine(start, timeZone), end: readLine(end, timeZone) }
+  const complaints = (['start', 'end'] as const).flatMap(which => {
+    const line = read[which]
+    const text = which === 'start' ? start : end
+    return typeof line === 'string'
+      ? [
+          `${field}.${which} "${text}" is no cron line (${line}); write minute hour day month weekday, such as "0 8 * * 1-5"`,
+        ]
+      : []
+  })
+  return complaints.length > 0 ? complaints : (read as Lines)
+}
+
+function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const FIVE_FIELDS = /^\s*\S+(\s+\S+){4}\s*$/
+
+/** A time that summer skips is taken when it is over, and one that comes twice counts once, as in Vixie cron. */
+function readLine(text: string, timezone: string): Cron | string {
+  if (!FIVE_FIELDS.test(text)) return 'it has not five fields'
+  try {
+    const line = new Cron(text, { timezone, mode: '5-part', fixedTimeRule: 'no-wildcard', paused: true })
+    return line.nextRun(SOME_DAY) === null ? 'no such day ever comes' : line
+  } catch (error) {
+    return (error as Error).message.replace(/^CronPattern: /, '')
+  }
+}
+
+const SOME_DAY = new Date('2024-01-01T00:00:00Z')
+
+const next = (line: Cron, now: Instant): number => line.nextRun(new Date(now))?.getTime() ?? Number.POSITIVE_INFINITY
