@@ -8,7 +8,8 @@ import { withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
 import type { Recommendation } from './core.ts'
 import { hasMoved, rounded } from './figures.ts'
-import { type Standing, sentenceOf } from './standing.ts'
+import { boundsOf } from './schedule.ts'
+import type { Standing } from './standing.ts'
 
 export type Decision = NonNullable<RTCAutoscalerStatus['lastDecision']>
 
@@ -66,42 +67,55 @@ export const roundedTerms = (terms: Terms): Terms => rounded(terms)
 const NEWS_MS = 60_000
 
 /** The reason of ScalingActive. */
-function reasonOf({ standing, recommendation, lastScaleTime, lastDecision, now }: Account): AutoscalerReason {
+function reasonOf(account: Account): AutoscalerReason {
+  const { standing, recommendation, lastScaleTime, lastDecision, now } = account
   if (standing.does === 'look on') return standing.because
+  // Also while it grows: people are to mend it.
+  if (complaintsOf(account).length > 0) return 'InvalidSchedule'
   const because = recommendation?.because ?? 'NoLoadYet'
   const isNews = lastScaleTime !== undefined && now - Date.parse(lastScaleTime) < NEWS_MS
   if (because !== 'Steady' || !isNews || lastDecision === undefined) return because
   return lastDecision.to > lastDecision.from ? 'ScaledUp' : 'ScaledDown'
 }
 
-/** Reasons for which replicas are not set. */
-const idle: ReadonlySet<AutoscalerReason> = new Set(['InvalidSchedule'])
+const complaintsOf = ({ autoscaler, now }: Account): readonly string[] => boundsOf(autoscaler.spec, now).complaints
 
 type Finding = Pick<Condition, 'status' | 'message'> & { type: AutoscalerConditionType; reason: AutoscalerReason }
 
 function findings(account: Account): Finding[] {
   const { standing, recommendation } = account
   const because = reasonOf(account)
-  const isActive = standing.does === 'scale' && !idle.has(because)
   const about = [
-    {
-      type: 'ScalingActive',
-      status: because === 'NoLoadYet' ? 'Unknown' : isActive ? 'True' : 'False',
-      reason: because,
-      message: sentenceOf(standing) ?? recommendation?.why ?? autoscalerReasons[because],
-    },
+    scalingActive(account, because),
     ableToScale(account),
     standing.foreign.length > 0
       ? finding('ExternallyManaged', true, 'ExternallyManaged', `${standing.foreign.join(' and ')} set replicas too`)
       : finding('ExternallyManaged', false, 'NotManaged'),
-  ] as const satisfies readonly Finding[]
+  ]
   return [...about, ...(recommendation === undefined ? unknown(because) : ofRecommendation(recommendation))]
+}
+
+function scalingActive(account: Account, reason: AutoscalerReason): Finding {
+  const { standing, recommendation } = account
+  const type = 'ScalingActive'
+  const why = recommendation?.why ?? autoscalerReasons[reason]
+  if (standing.does === 'look on') {
+    const worked = recommendation === undefined ? '' : `; worked out: ${why}`
+    return finding(type, false, reason, `${standing.message}${worked}`)
+  }
+  if (reason === 'InvalidSchedule') {
+    const complaints = complaintsOf(account).join('; ')
+    return finding(type, false, reason, `${complaints}; until then it does not count and no node is taken away; ${why}`)
+  }
+  return reason === 'NoLoadYet'
+    ? { ...finding(type, false, reason, why), status: 'Unknown' }
+    : finding(type, true, reason, why)
 }
 
 function ableToScale({ standing, refusal, notStarting }: Account): Finding {
   const type = 'AbleToScale'
   if (standing.does === 'look on' && (standing.because === 'PoolNotFound' || standing.because === 'PoolDeleting'))
-    return finding(type, false, standing.because, sentenceOf(standing))
+    return finding(type, false, standing.because, standing.message)
   if (refusal !== undefined)
     return finding(type, false, 'ScaleRefused', `the API server refused the number: ${refusal.slice(0, 1_024)}`)
   if (notStarting !== undefined) return finding(type, false, 'StartsFail', notStarting)

@@ -64,6 +64,3 @@ function hindranceOf(at: Circumstances): { because: Hindrance; message: string }
 /** Whoever writes `false` into a flag means that it is not set. */
 const isSet = (flag: string | undefined): boolean =>
   flag !== undefined && !['', '0', 'false', 'off', 'no'].includes(flag.trim().toLowerCase())
-
-export const sentenceOf = (standing: Standing): string | undefined =>
-  standing.does === 'look on' ? standing.message : undefined

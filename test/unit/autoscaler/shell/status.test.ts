@@ -33,6 +33,14 @@ test('ScalingActive: True while it scales, False while it looks on, Unknown befo
   assert.equal(condition(anAccount({ standing }), 'ScalingActive'), 'False Paused')
 })
 
+test('a schedule that cannot be read is the reason whatever else is done, with field, value and remedy', () => {
+  const schedules = [{ name: 'x', start: '0 25 * * *', end: '0 9 * * *', timeZone: 'Etc/UTC', minReplicas: 3 }]
+  const account = given({ because: 'ScaledUp' }, { autoscaler: anAutoscaler('a', { spec: { schedules } }) })
+  assert.equal(condition(account, 'ScalingActive'), 'False InvalidSchedule')
+  const message = statusOf(account).conditions?.find(({ type }) => type === 'ScalingActive')?.message
+  assert.match(message ?? '', /spec\.schedules\[0\]\.start "0 25 \* \* \*" is no cron line.*write minute hour day/)
+})
+
 test('a change is called what it was for a minute', () => {
   const changed = (agoMs: number) => ({
     lastDecision: decision(12, 15),
