@@ -1,9 +1,10 @@
-// The program: `rtcnode run`, `rtcnode agent`, `rtcnode crds`. Each command loads only what it needs, when it is chosen:
+// The program: `rtcnode run`, `rtcnode agent`, `rtcnode crds`, `rtcnode simulate`. Each command loads only what it needs, when it is chosen:
 // the agent beside every SFU must not carry the Kubernetes client.
 import { Command } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import { environment } from './ambient/environment.ts'
 import { flagName, runSettings, variableName } from './config.ts'
+import { type SimulateFlags, simulateOptions } from './simulate/options.ts'
 
 const program = new Command('rtcnode')
   .description('Keeps a fleet of SFU media nodes alive, and never drops a call it could have kept')
@@ -43,6 +44,15 @@ program
     const { allCrdsYaml } = await import('./crds.ts')
     process.stdout.write(allCrdsYaml())
   })
+
+const simulation = program
+  .command('simulate')
+  .description('replay load through an RTCAutoscaler, beside HPA and KEDA: what would have happened')
+for (const [name, help] of Object.entries(simulateOptions)) simulation.option(`${flagName(name)} <value>`, help)
+simulation.action(async (flags: SimulateFlags) => {
+  const { simulate } = await import('./simulate/command.ts')
+  simulate(flags, line => void process.stdout.write(`${line}\n`))
+})
 
 /** Runs until SIGTERM or SIGINT; a rejection that nobody handles ends the process, because its state is unknown then. */
 async function untilSignal(

@@ -1,7 +1,8 @@
 // How people get in: a room goes to the node with the least load, joins take as long as its load makes them, and whom no node
 // lets in waits. Counts whatever happens to people.
-import { NOWHERE, type RoomEvents, type Rooms } from './rooms.ts'
+
 import type { Nodes } from './nodes.ts'
+import { NOWHERE, type RoomEvents, type Rooms } from './rooms.ts'
 import { joinP99Ms, lateShare, type SfuModel, utilisationAt } from './sfu-model.ts'
 import type { SimNode } from './sim-node.ts'
 

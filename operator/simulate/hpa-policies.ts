@@ -47,13 +47,21 @@ export const hpaOnCpu = (targetPercent: number, graceSeconds: number, bounds: Bo
   })
 
 export const hpaOnSessions = (perPod: number, graceSeconds: number, bounds: Bounds): Policy =>
-  hpaPolicy(`HPA on sessions, ${perPod} a pod, ${grace(graceSeconds)}`, graceSeconds, bounds, () => seen =>
-    fromPods(
-      samples(seen, ({ sessions }) => sessions, () => false),
-      perPod,
-      seen.replicas,
-      perPod,
-    ),
+  hpaPolicy(
+    `HPA on sessions, ${perPod} a pod, ${grace(graceSeconds)}`,
+    graceSeconds,
+    bounds,
+    () => seen =>
+      fromPods(
+        samples(
+          seen,
+          ({ sessions }) => sessions,
+          () => false,
+        ),
+        perPod,
+        seen.replicas,
+        perPod,
+      ),
   )
 
 /** Pods that are being deleted are left out, as the controller does. */
@@ -74,13 +82,19 @@ const LOOKBACK_SECONDS = 300
 
 /** The sum over all pods, those that are being deleted among them: `sum(participants)` cannot tell them apart. */
 export const keda = (participantsPerPod: number, graceSeconds: number, bounds: Bounds): Policy =>
-  hpaPolicy(`KEDA, ${participantsPerPod} participants a pod, ${grace(graceSeconds)}`, graceSeconds, bounds, () => seen => {
-    let total = 0
-    for (const { telemetry } of seen.nodes) {
-      if ((seen.step - telemetry.heardAt) * seen.stepSeconds <= LOOKBACK_SECONDS) total += telemetry.heartbeat.sessions
-    }
-    return fromTotal(total, participantsPerPod, Math.max(1, seen.replicas))
-  })
+  hpaPolicy(
+    `KEDA, ${participantsPerPod} participants a pod, ${grace(graceSeconds)}`,
+    graceSeconds,
+    bounds,
+    () => seen => {
+      let total = 0
+      for (const { telemetry } of seen.nodes) {
+        if ((seen.step - telemetry.heardAt) * seen.stepSeconds <= LOOKBACK_SECONDS)
+          total += telemetry.heartbeat.sessions
+      }
+      return fromTotal(total, participantsPerPod, Math.max(1, seen.replicas))
+    },
+  )
 
 const grace = (seconds: number): string =>
   seconds >= 3_600 ? `${seconds / 3_600} h grace` : `${seconds / 60} min grace`

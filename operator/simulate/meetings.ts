@@ -43,8 +43,7 @@ const meanArrangedSeconds = ARRANGED.reduce((sum, { seconds, share }) => sum + s
 const meanLongSeconds = HOUR * LONG.hours * Math.exp(LONG.deviation ** 2 / 2)
 
 export const meanSeconds = ({ arranged: share, long: longShare }: Habits): number =>
-  longShare * meanLongSeconds +
-  (1 - longShare) * (share * meanArrangedSeconds + (1 - share) * (AD_HOC_SECONDS + 60))
+  longShare * meanLongSeconds + (1 - longShare) * (share * meanArrangedSeconds + (1 - share) * (AD_HOC_SECONDS + 60))
 
 /** What a room with everybody there forwards, and how many they are, on average over sizes as they are drawn. */
 export function meanRoom(chance: Chance): { readonly streams: number; readonly people: number } {

@@ -1,7 +1,8 @@
 // The nodes that there are, whoever made them: a place for each, the hosts under them, and which one takes the next room. The
 // fleets make, close and remove nodes here; the doors (doors.ts) let people in.
-import { type Host, type Hosts, hosts } from './hosts.ts'
+
 import type { Chance } from './chance.ts'
+import { type Host, type Hosts, hosts } from './hosts.ts'
 import { type LeastLoaded, leastLoaded } from './least-loaded.ts'
 import { type SfuModel, utilisationAt } from './sfu-model.ts'
 import { type SimNode, simNode } from './sim-node.ts'
@@ -49,7 +50,10 @@ export function nodes(model: SfuModel, stepSeconds: number, chance: Chance): Nod
     in: slot => bySlot[slot] as SimNode,
     create(step) {
       const slot = freeSlots.pop() ?? bySlot.length
-      const node = simNode({ slot, name: `node-${made}`, luck: chance.uniform(), createdAt: step, ...places.place(step) }, stepSeconds)
+      const node = simNode(
+        { slot, name: `node-${made}`, luck: chance.uniform(), createdAt: step, ...places.place(step) },
+        stepSeconds,
+      )
       made += 1
       bySlot[slot] = node
       all.push(node)

@@ -7,8 +7,8 @@ import type { NodeSample } from '../autoscaler/snapshot.ts'
 import { hear, loadTerms, miss, type NodeLoad, unheard } from '../load/node-load.ts'
 import { add, emptyPool, hasRisen, type Share, shareOf, takeAway } from '../load/pool-load.ts'
 import { isHeard } from './beats.ts'
-import { type PoolTerms, poolFleet } from './pool-fleet.ts'
 import type { Policy, Scaler, Seen } from './policy.ts'
+import { type PoolTerms, poolFleet } from './pool-fleet.ts'
 import type { SimNode } from './sim-node.ts'
 
 const TICK_SECONDS = 10

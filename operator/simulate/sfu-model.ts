@@ -66,7 +66,12 @@ export function lateShare({ joinLatencyP99: { spread } }: SfuModel, p99Ms: numbe
 const seenOf = Float64Array.from({ length: 100 }, (_, count) => normalQuantile(count / (count + 1)))
 
 /** What `count` joins would show as their 99th percentile: of few, it is the slowest. `z` is a normal deviate, for chance. */
-export function observedP99Ms({ joinLatencyP99: { spread } }: SfuModel, p99Ms: number, count: number, z: number): number {
+export function observedP99Ms(
+  { joinLatencyP99: { spread } }: SfuModel,
+  p99Ms: number,
+  count: number,
+  z: number,
+): number {
   const seen = Math.min(Z99, seenOf[count] ?? Z99)
   return p99Ms * Math.exp(spread * (seen - Z99 + z / Math.sqrt(count)))
 }
