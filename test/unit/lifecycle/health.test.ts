@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Pod } from '../../../operator/api/core.ts'
+import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import { sameStatus } from '../../../operator/kube/status.ts'
-import type { Registration } from '../../../operator/registry/registration.ts'
+import type { Decision, Observed } from '../../../operator/lifecycle/decision.ts'
+import { type Admission, fullyOpen } from '../../../operator/load/admission.ts'
+import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
 import {
   absent,
   aClass,
@@ -207,6 +210,82 @@ test('a drain is not called back by whoever still sees a node that nobody delete
   for (const cordoned of [true, false]) {
     assert.equal(decideAt(NOW, aRunningNode({ spec: { cordoned } }), seenServing({ intent: draining })).act, undefined)
   }
+})
+
+// --- what load does to admission -------------------------------------------------------------------------------------
+
+const shedding: Admission = { admission: 'closed', weight: 0, tier: 'shed' }
+const shed = { podUID: 'uid-pod', ...shedding } as const
+
+test('a node that fills up gets a smaller share, then no rooms, then a limit on joins, and is opened again', () => {
+  const steps: Admission[] = [
+    { admission: 'open', weight: 0.5, tier: 'prewarm' },
+    shedding,
+    { admission: 'closed', weight: 0, joinsPerSecond: 4, tier: 'protect' },
+    fullyOpen,
+  ]
+  let intent: KnownIntent = { state: 'absent' }
+  for (const [revision, load] of steps.entries()) {
+    const wanted = { podUID: 'uid-pod', ...load }
+    const { act } = decideAt(NOW, aRunningNode(), seenServing({ load, intent }))
+    assert.deepEqual(act, { do: 'write-intent', intent: wanted })
+    intent = { state: 'known', revision, intent: wanted }
+    assert.equal(decideAt(NOW, aRunningNode(), seenServing({ load, intent })).act, undefined, 'told once')
+  }
+})
+
+test('the strictest counts: what people closed stays closed whatever its load, and keeps its limit on joins', () => {
+  const cordoned = aRunningNode({ spec: { cordoned: true } })
+  const intentFor = (load: Admission) => decideAt(NOW, cordoned, seenServing({ load, intent: told({ weight: 1 }) })).act
+  assert.deepEqual(intentFor({ admission: 'open', weight: 0.5, tier: 'prewarm' }), {
+    do: 'write-intent',
+    intent: { podUID: 'uid-pod', admission: 'closed', weight: 0, tier: 'prewarm' },
+  })
+  assert.deepEqual(intentFor({ ...shedding, joinsPerSecond: 2, tier: 'protect' }), {
+    do: 'write-intent',
+    intent: { podUID: 'uid-pod', admission: 'closed', weight: 0, joinsPerSecond: 2, tier: 'protect' },
+  })
+  assert.equal(decideAt(NOW, cordoned, seenServing({ load: shedding })).because, 'Cordoned')
+})
+
+test('load calls no drain back', () => {
+  const draining = told({ drain: { reason: 'Deleted', deadline: timeAt(NOW), stage: 'wait' } })
+  assert.equal(decideAt(NOW, aRunningNode(), seenServing({ load: shedding, intent: draining })).act, undefined)
+})
+
+test('a node that is full is Ready and says that it takes no rooms, and why', () => {
+  const decision = decideAt(NOW, aRunningNode(), seenServing({ load: shedding, intent: told(shed) }))
+  assert.deepEqual([readyOf(decision)?.status, readyOf(decision)?.reason], ['True', 'Shedding'])
+  assert.match(readyOf(decision)?.message ?? '', /full: takes no new rooms until its load falls/)
+})
+
+test('AdmissionOpen is True until the agent says closed, and Shedding until it says open again', () => {
+  const closedBeat = fresh({ state: 'closed' })
+  const admissionOf = (decision: Decision) => {
+    const found = conditionIn(decision.status, 'AdmissionOpen')
+    return `${found?.status} ${found?.reason}`
+  }
+  let node = aRunningNode()
+  const say = (what: Partial<Observed>): string => {
+    const decision = decideAt(NOW, node, seenServing({ intent: told(shed), ...what }))
+    node = after(node, decision)
+    return admissionOf(decision)
+  }
+  assert.equal(say({ load: shedding }), 'True Serving', 'the agent has not obeyed yet')
+  assert.equal(say({ load: shedding, registration: closedBeat }), 'False Shedding')
+  assert.equal(say({ load: fullyOpen, registration: closedBeat }), 'False Shedding', 'nobody has closed it')
+  assert.equal(say({ load: fullyOpen, registration: fresh() }), 'True Serving')
+  assert.equal(say({ load: fullyOpen, registration: closedBeat }), 'False Closed')
+})
+
+test('a node that somebody has closed, or that drains, is not one that sheds', () => {
+  const full = seenServing({ load: shedding, registration: fresh({ state: 'closed' }) })
+  const admissionOf = (node: RTCNode, what: Observed) => conditionIn(decideAt(NOW, node, what).status, 'AdmissionOpen')
+  assert.equal(admissionOf(aRunningNode({ spec: { cordoned: true } }), full)?.reason, 'Closed')
+  const podDeleted = { ...full, pod: aPod({ killedAt: NOW + 60, graceSeconds: 100 }) }
+  assert.equal(admissionOf(aRunningNode(), podDeleted)?.reason, 'Closed')
+  const stopping = { ...full, registration: fresh({ state: 'draining' }) }
+  assert.equal(admissionOf(aRunningNode(), stopping)?.reason, 'Closed')
 })
 
 // --- load -----------------------------------------------------------------------------------------------------------

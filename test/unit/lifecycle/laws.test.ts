@@ -115,6 +115,15 @@ law('an intent is for our own pod, and no drain is called back by it', (moment, 
   if (ownIntent(situation(moment))?.intent.drain !== undefined) assert.ok(act.intent.drain !== undefined)
 })
 
+law('what an agent is told is as strict as the strictest that asks', ({ node, seen }, { act }) => {
+  if (act?.do !== 'write-intent') return
+  const { admission, weight, joinsPerSecond, drain } = act.intent
+  if (node.spec.cordoned || drain !== undefined || seen.load.admission === 'closed') {
+    assert.deepEqual([admission, weight], ['closed', 0])
+  } else assert.deepEqual([admission, weight], ['open', seen.load.weight])
+  if (drain === undefined) assert.equal(joinsPerSecond, seen.load.joinsPerSecond)
+})
+
 law('an intent is written only where it changes something', (moment, { act }) => {
   if (act?.do !== 'write-intent' || moment.seen.intent.state !== 'known') return
   assert.notDeepEqual(act.intent, moment.seen.intent.intent)

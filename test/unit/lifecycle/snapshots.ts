@@ -7,6 +7,7 @@ import type { Condition } from '../../../operator/api/meta.ts'
 import { nodeReasons } from '../../../operator/api/reasons.ts'
 import { conditionTypes, phases, type RTCNode, type RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
 import type { Observed } from '../../../operator/lifecycle/decision.ts'
+import { type Admission, fullyOpen } from '../../../operator/load/admission.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
 import { aBeat, aClass, aHost, aNode, aPod, type ClassTraits, POD_UID, type PodTraits, plain, timeAt } from './build.ts'
 
@@ -157,7 +158,8 @@ const intent: fc.Arbitrary<KnownIntent> = fc.oneof(
         podUID,
         admission: fc.constantFrom('open', 'closed'),
         weight: fc.constantFrom(0, 1),
-        joinsPerSecond: maybe(fc.constant(1)),
+        joinsPerSecond: maybe(fc.constantFrom(1, 4)),
+        tier: maybe(fc.constantFrom('prewarm', 'shed', 'protect')),
         drain: maybe(drain),
       }),
     }),
@@ -165,6 +167,14 @@ const intent: fc.Arbitrary<KnownIntent> = fc.oneof(
   fc.constant({ state: 'absent' } as const),
   fc.record({ state: fc.constant('unreadable'), revision: fc.integer({ min: 1, max: 12 }) }),
   fc.constant({ state: 'unknown' } as const),
+)
+
+const load: fc.Arbitrary<Admission> = fc.constantFrom<Admission>(
+  fullyOpen,
+  fullyOpen,
+  { admission: 'open', weight: 0.25, tier: 'prewarm' },
+  { admission: 'closed', weight: 0, tier: 'shed' },
+  { admission: 'closed', weight: 0, joinsPerSecond: 4, tier: 'protect' },
 )
 
 const nodeClass = record<ClassTraits>({
@@ -179,6 +189,7 @@ const observed: fc.Arbitrary<Observed> = fc.record({
   host: maybe(fc.constantFrom(aHost(), aHost('203.0.113.7'))),
   registration,
   intent,
+  load,
   registryFrozen: fc.boolean(),
   crowd: fc.constantFrom(1, 1_000),
   refusal: fc.option(

@@ -13,6 +13,7 @@ import { carryOut, sweepIntent, type Writers, writeStatus } from '../../../../op
 import { decide } from '../../../../operator/lifecycle/decide.ts'
 import type { GiveUpReason, Observed } from '../../../../operator/lifecycle/decision.ts'
 import { nodeMemory } from '../../../../operator/lifecycle/memory.ts'
+import { fullyOpen } from '../../../../operator/load/admission.ts'
 import { IntentConflictError, RegistryError } from '../../../../operator/registry/errors.ts'
 import { materialOf } from '../../../../operator/registry/material.ts'
 import { settings } from '../build.ts'
@@ -210,6 +211,7 @@ export function startOperator(
     host: undefined,
     registration: registry.fleet.registration(key),
     intent: registry.fleet.intent(key),
+    load: fullyOpen,
     registryFrozen: false,
     crowd: 1,
     refusal: memory.refusal(key),
