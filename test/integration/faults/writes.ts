@@ -61,9 +61,12 @@ function nameOf(method: string, plural: string, subresource: string | undefined,
   if (plural === 'events') return 'event'
   const { metadata, spec, status } = JSON.parse(body === '' ? '{}' : body) as Sent
   if (subresource === 'status') {
-    const ready = status?.conditions?.find(({ type }) => ['Ready', 'Accepted', 'Progressing'].includes(type))
+    const ready = status?.conditions?.find(({ type }) =>
+      ['Ready', 'Accepted', 'Progressing', 'ScalingActive'].includes(type),
+    )
     return ['status', status?.phase, ready?.reason, ...(status?.drain?.skipped ?? [])].filter(Boolean).join(' ')
   }
+  if (subresource === 'scale') return 'set replicas'
   if (method === 'PATCH' && spec?.cordoned !== undefined) return spec.cordoned ? 'close node' : 'reopen node'
   if (method === 'PATCH' && metadata?.finalizers)
     return metadata.finalizers.includes(FINALIZER) ? 'take finalizer' : 'release finalizer'
