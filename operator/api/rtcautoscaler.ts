@@ -57,10 +57,17 @@ const level = (enter: number, exit: number, what: string) =>
     .prefault({})
     .meta({
       'x-kubernetes-validations': [
-        { rule: 'self.exit < self.enter', message: 'exit must be less than enter, else a node would flap; lower exit' },
+        // The API server judges the default `{}` before it fills in those below.
+        {
+          rule: '!has(self.exit) || self.exit < self.enter',
+          message: 'exit must be less than enter, else a node would flap; lower exit',
+        },
       ],
     })
     .describe(what)
+
+/** As above. */
+const notYetFilledIn = '!has(self.prewarm)'
 
 const watermarksSchema = z
   .object({
@@ -72,11 +79,11 @@ const watermarksSchema = z
   .meta({
     'x-kubernetes-validations': [
       {
-        rule: 'self.prewarm.enter < self.shed.enter && self.shed.enter < self.protect.enter',
+        rule: `${notYetFilledIn} || (self.prewarm.enter < self.shed.enter && self.shed.enter < self.protect.enter)`,
         message: 'watermarks must rise: prewarm.enter < shed.enter < protect.enter',
       },
       {
-        rule: 'self.prewarm.exit <= self.shed.exit && self.shed.exit <= self.protect.exit',
+        rule: `${notYetFilledIn} || (self.prewarm.exit <= self.shed.exit && self.shed.exit <= self.protect.exit)`,
         message: 'watermarks must rise: prewarm.exit <= shed.exit <= protect.exit',
       },
     ],
