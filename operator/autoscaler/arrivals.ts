@@ -31,6 +31,8 @@ export const newArrivals = (): Arrivals => ({
 const [RATE_HALF_LIFE_MS, SIZE_HALF_LIFE_MS] = [300_000, 1_800_000]
 /** So much must have been seen for a rate. */
 const LEAST_SECONDS = 60
+/** Room-milliseconds: of what has faded below this, for days without a room, no digit is left. */
+const LEAST_ROOMS = 1e-9
 /** What is beyond was no measurement. */
 const [MAX_ROOMS, MAX_PRESSURE] = [1e6, 100]
 
@@ -43,7 +45,7 @@ export function beginArrivals(arrivals: Arrivals, stepMs: number): void {
   arrivals.pressure *= sizeShare
   arrivals.squares *= sizeShare
   arrivals.weight *= sizeShare
-  if (arrivals.rooms > 0) arrivals.meanPressure = arrivals.pressure / arrivals.rooms
+  if (arrivals.rooms >= LEAST_ROOMS) arrivals.meanPressure = arrivals.pressure / arrivals.rooms
 }
 
 /** Rooms that end within the same few seconds hide as many that come; that is the error of it. `forMs`: it stands for so long. */
@@ -51,7 +53,7 @@ export function learnArrivals(arrivals: Arrivals, node: NodeMemory, { rooms, pre
   const [now, before] = [rooms !== undefined && rooms >= 0 && rooms <= MAX_ROOMS ? rooms : -1, node.rooms]
   node.rooms = now
   if (before >= 0 && now > before) arrivals.came += now - before
-  if (now <= 0 || !(pressure >= 0 && pressure < MAX_PRESSURE)) return
+  if (now < 1 || !(pressure >= 0 && pressure < MAX_PRESSURE)) return
   arrivals.rooms += now * forMs
   arrivals.pressure += pressure * forMs
   arrivals.squares += ((pressure - now * arrivals.meanPressure) ** 2 / now) * forMs
@@ -71,7 +73,7 @@ export interface RoomArrivals {
  */
 export function roomArrivals({ arrivals }: { readonly arrivals: Arrivals }): RoomArrivals | undefined {
   const { came, seconds, rooms, pressure, squares, weight } = arrivals
-  if (rooms === 0 || weight === 0 || seconds < LEAST_SECONDS) return undefined
+  if (rooms < LEAST_ROOMS || weight === 0 || seconds < LEAST_SECONDS) return undefined
   const meanPressure = pressure / rooms
   return { perSecond: came / seconds, meanPressure, meanSquarePressure: meanPressure ** 2 + squares / weight }
 }

@@ -1,7 +1,7 @@
 // How much a node bears: units at pressure 1, learned as units / pressure (the step "Capacity" of docs/scaling.md). For each node,
 // and as the median of each shape, which nodes that are new to it inherit. Pure; fed by learning.ts, read by demand.ts and size.ts.
 import type { Reading } from '../load/reading.ts'
-import type { NodeMemory } from './node-memory.ts'
+import { memoryOf, type NodeMemories, type NodeMemory } from './node-memory.ts'
 import { kept } from './passage.ts'
 import { add, inOrder, medianOf } from './sample.ts'
 import { newShape, type Shape } from './shape.ts'
@@ -10,9 +10,11 @@ export interface Capacity {
   readonly shapes: Map<string, Shape>
   /** The median over the nodes of the last snapshot; 0: nothing is known. */
   pool: number
+  /** Units / pressure as far as it tells something; 0: not yet. */
+  prior: number
 }
 
-export const newCapacity = (): Capacity => ({ shapes: new Map(), pool: 0 })
+export const newCapacity = (): Capacity => ({ shapes: new Map(), pool: 0, prior: 0 })
 
 /** In between, use grows with pressure. Below it is mostly what an empty SFU needs, above it latency takes what is left. */
 const [LEAST_PRESSURE, MOST_PRESSURE] = [0.3, 0.9]
@@ -71,11 +73,12 @@ export function settleCapacity(capacity: Capacity): void {
     if (shape.measured.count > 0) shape.median = medianOf(inOrder(shape.measured))
   }
   if (capacity.shapes.size > MAX_GONE_SHAPES) forgetGone(capacity.shapes)
-  capacity.pool = poolMedian(capacity.shapes)
+  capacity.prior = priorOf(capacity)
+  capacity.pool = poolMedian(capacity)
 }
 
 /** What any node of the pool bears: of the shapes by their nodes, else of the shape that was there last, else the prior. */
-function poolMedian(shapes: Capacity['shapes']): number {
+function poolMedian({ shapes, prior }: Capacity): number {
   const known = [...shapes.values()].filter(({ median }) => median > 0)
   const living = known.filter(shape => shape.living > 0).sort((a, b) => a.median - b.median)
   const nodes = living.reduce((sum, shape) => sum + shape.living, 0)
@@ -85,16 +88,17 @@ function poolMedian(shapes: Capacity['shapes']): number {
     if (counted * 2 >= nodes) return shape.median
   }
   const last = known.reduce<Shape | undefined>((a, b) => (a === undefined || b.livedMs > a.livedMs ? b : a), undefined)
-  return last?.median ?? prior(shapes)
+  return last?.median ?? prior
 }
 
-function prior(shapes: Capacity['shapes']): number {
+function priorOf({ shapes, prior }: Capacity): number {
   let [units, pressure] = [0, 0]
   for (const shape of shapes.values()) {
     units += shape.units
     pressure += shape.pressure
   }
-  return pressure > 0 ? units / pressure : 0
+  // In a pool that is idle for days all but the last figure fades away.
+  return pressure >= 1 ? units / pressure : prior
 }
 
 function forgetGone(shapes: Map<string, Shape>): void {
@@ -105,12 +109,14 @@ function forgetGone(shapes: Map<string, Shape>): void {
 /**
  * Units that the node bears at pressure 1: its own, else the median of its shape, else of the pool. Before any node was between
  * pressure 0.3 and 0.9: units / pressure of those from 0.05. Undefined: nothing is known yet.
+ * Quicker with its place in the last snapshot.
  */
 export function capacityOf(
-  { capacity, nodes }: { readonly capacity: Capacity; readonly nodes: ReadonlyMap<string, NodeMemory> },
+  { capacity, nodes }: { readonly capacity: Capacity; readonly nodes: NodeMemories },
   name: string,
+  place = -1,
 ): number | undefined {
-  const node = nodes.get(name)
+  const node = memoryOf(nodes, name, place)
   if (node === undefined) return known(capacity.pool)
   if (node.measuredMs >= MEASURED_MS) return node.capacity
   return known(node.shape.median || capacity.pool)

@@ -4,10 +4,13 @@ import type { Instant } from '../ambient/clock.ts'
 import { type LeadTime, leadTimeOf } from './lead-time.ts'
 import type { Passage } from './passage.ts'
 import {
-  isDayKnown,
-  isHourKnown,
+  daysSeen,
+  hoursSeen,
+  LEAST_PERIODS,
   learnSeason,
   MAX_RATIO,
+  MINUTES_OF_DAY,
+  MINUTES_OF_HOUR,
   newSeason,
   ratioOfDay,
   ratioOfHour,
@@ -41,7 +44,12 @@ export interface ForecastState {
 export const newForecasts = (): ForecastState => ({
   trend: newTrend(),
   season: newSeason(),
-  records: { trend: newTrackRecord(), hour: newTrackRecord(), day: newTrackRecord() },
+  // Each over whole periods of its own, else nights would judge what is said of mornings.
+  records: {
+    trend: newTrackRecord(6 * MINUTES_OF_HOUR, MINUTES_OF_HOUR),
+    hour: newTrackRecord(6 * MINUTES_OF_HOUR, MINUTES_OF_HOUR),
+    day: newTrackRecord(3 * MINUTES_OF_DAY, MINUTES_OF_DAY),
+  },
   pending: [],
   minute: -1,
   demandThen: 0,
@@ -94,8 +102,8 @@ function beginMinute(state: ForecastState, demand: number, { at, ms }: Passage, 
 function compare({ season, records }: ForecastState, { minute, demand, trend, hour, day, most }: Pending): void {
   if (most > 0) {
     judge(records.trend, trend, trend, most)
-    if (isHourKnown(season, minute)) judge(records.hour, hour, trend, most)
-    if (isDayKnown(season, minute)) judge(records.day, day, trend, most)
+    if (hoursSeen(season, minute) > 0) judge(records.hour, hour, trend, most)
+    if (daysSeen(season, minute) > 0) judge(records.day, day, trend, most)
   }
   learnSeason(season, minute, demand, most)
 }
@@ -136,12 +144,12 @@ export function forecastsOf(
     },
     hour: {
       demand: believable(demand, base * ratioOfHour(season, thisMinute)),
-      counts: isHourKnown(season, thisMinute) && beatsTrend(records.hour),
+      counts: hoursSeen(season, thisMinute) >= LEAST_PERIODS && beatsTrend(records.hour),
       errorPercent: errorPercentOf(records.hour),
     },
     day: {
       demand: believable(demand, base * ratioOfDay(season, thisMinute)),
-      counts: isDayKnown(season, thisMinute) && beatsTrend(records.day),
+      counts: daysSeen(season, thisMinute) >= LEAST_PERIODS && beatsTrend(records.day),
       errorPercent: errorPercentOf(records.day),
     },
   }

@@ -16,6 +16,8 @@ export interface LeadTime {
   readonly starts: Start[]
   /** When more nodes were last wished for, on the passage. */
   wishedMs: number
+  /** Of these starts: asked for at every tick, and changed by a start only. */
+  times: LeadTimes
 }
 
 export const MAX_STARTS = 64
@@ -28,7 +30,11 @@ const PRIOR_SECONDS = 150
 /** Fewer starts are an anecdote. */
 const LEAST_STARTS = 3
 
-export const newLeadTime = (): LeadTime => ({ starts: [], wishedMs: Number.NEGATIVE_INFINITY })
+export const newLeadTime = (): LeadTime => ({
+  starts: [],
+  wishedMs: Number.NEGATIVE_INFINITY,
+  times: { planSeconds: PRIOR_SECONDS },
+})
 
 /** Replicas were set by us. To be told right after, before the next snapshot. */
 export function noteChange(
@@ -59,8 +65,7 @@ export function learnLeadTime(
   const seconds = (nowMs - node.wishedMs) / 1_000
   // One that was open when it was first seen, and that nobody wished for, was adopted.
   if (now.supply === 'open' && seconds > 0 && seconds <= MAX_SECONDS) {
-    leadTime.starts.push({ seconds, cold: node.waitedForHost })
-    if (leadTime.starts.length > MAX_STARTS) leadTime.starts.shift()
+    addStart(leadTime, { seconds, cold: node.waitedForHost })
   }
   node.wishedMs = Number.NaN
 }
@@ -73,7 +78,15 @@ export interface LeadTimes {
 }
 
 /** In seconds, 1 – 1,800; each the 90th percentile of the last 64 starts. */
-export function leadTimeOf({ leadTime: { starts } }: { readonly leadTime: LeadTime }): LeadTimes {
+export const leadTimeOf = ({ leadTime }: { readonly leadTime: LeadTime }): LeadTimes => leadTime.times
+
+export function addStart(leadTime: LeadTime, start: Start): void {
+  leadTime.starts.push(start)
+  if (leadTime.starts.length > MAX_STARTS) leadTime.starts.shift()
+  leadTime.times = timesOf(leadTime.starts)
+}
+
+function timesOf(starts: readonly Start[]): LeadTimes {
   const warm = p90(starts.filter(({ cold }) => !cold))
   const cold = p90(starts.filter(start => start.cold))
   const all = starts.length < LEAST_STARTS ? PRIOR_SECONDS : (p90(starts) ?? PRIOR_SECONDS)

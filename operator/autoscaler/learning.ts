@@ -24,7 +24,15 @@ import {
 } from './dispersion.ts'
 import { type ForecastState, learnForecasts, newForecasts } from './forecasts.ts'
 import { type LeadTime, leadTimeOf, learnLeadTime, newLeadTime } from './lead-time.ts'
-import { LOOK_BACK_MS, type NodeMemory, newNodeMemory, standsForMs } from './node-memory.ts'
+import {
+  LOOK_BACK_MS,
+  memoryOf,
+  type NodeMemories,
+  type NodeMemory,
+  newNodeMemories,
+  newNodeMemory,
+  standsForMs,
+} from './node-memory.ts'
 import { newPassage, type Passage, pass } from './passage.ts'
 import type { NodeSample, Snapshot } from './snapshot.ts'
 import { beginTrim, forgetJoins, learnTrim, newTrim, type Trim } from './trim.ts'
@@ -32,7 +40,7 @@ import { beginTrim, forgetJoins, learnTrim, newTrim, type Trim } from './trim.ts
 /** Plain data, changed in place. Bounded by the number of nodes. */
 export interface Learning {
   readonly passage: Passage
-  readonly nodes: Map<string, NodeMemory>
+  readonly nodes: NodeMemories
   /** Snapshots so far. */
   rounds: number
   /** Passed at the last `learnDemand`. */
@@ -49,7 +57,7 @@ export interface Learning {
 /** `ms`: what has passed already, of one that is restored. */
 export const newLearning = (now: Instant, ms = 0): Learning => ({
   passage: newPassage(now, ms),
-  nodes: new Map(),
+  nodes: newNodeMemories(),
   rounds: 0,
   demandMs: ms,
   capacity: newCapacity(),
@@ -74,17 +82,18 @@ export function learnNodes(learning: Learning, at: Snapshot, latencyIsLoadRelate
   beginTrim(trim, passage.ms)
   beginDispersion(dispersion, stepMs)
   beginArrivals(arrivals, stepMs)
-  for (const sample of at.nodes) learnNode(learning, sample, at, latencyIsLoadRelated)
-  if (learning.nodes.size > at.nodes.length) forgetGone(learning)
+  for (let place = 0; place < at.nodes.length; place += 1) learnNode(learning, at, place, latencyIsLoadRelated)
+  forgetGone(learning, at.nodes.length)
   settleCapacity(capacity)
   settleCurve(curve)
   settleDispersion(dispersion)
   if (!latencyIsLoadRelated) forgetJoins(trim)
 }
 
-function learnNode(learning: Learning, sample: NodeSample, { spec }: Snapshot, latencyIsLoadRelated: boolean): void {
+function learnNode(learning: Learning, { spec, nodes }: Snapshot, place: number, latencyIsLoadRelated: boolean): void {
   const { dispersion, rounds, passage } = learning
-  const node = followNode(learning, sample)
+  const sample = nodes[place] as NodeSample
+  const node = followNode(learning, sample, place)
   node.round = rounds
   const { reading } = sample
   if (sample.heard && reading !== undefined) {
@@ -96,13 +105,15 @@ function learnNode(learning: Learning, sample: NodeSample, { spec }: Snapshot, l
 }
 
 /** Its record, brought up to where the node stands now. */
-function followNode({ nodes, capacity, leadTime, passage, rounds }: Learning, sample: NodeSample): NodeMemory {
-  let node = nodes.get(sample.name)
+function followNode(learning: Learning, sample: NodeSample, place: number): NodeMemory {
+  const { nodes, capacity, leadTime, passage, rounds } = learning
+  let node = memoryOf(nodes, sample.name, place)
   const isNew = node === undefined
   if (node === undefined) {
     node = newNodeMemory(sample.name, shapeNamed(capacity, sample.shape))
-    nodes.set(sample.name, node)
+    nodes.byName.set(sample.name, node)
   }
+  nodes.inOrder[place] = node
   // Of those that are there at the very first nobody knows when they began.
   learnLeadTime(leadTime, node, sample, isNew && rounds > 1, passage.ms)
   if (sample.supply !== 'open') node.openMs = Number.NaN
@@ -139,20 +150,25 @@ function learnBeat(
  */
 function joinsIn({ joins }: Reading, { joinLatencyP99Ms }: Targets, forMs: number): number {
   if (joinLatencyP99Ms === undefined) return forMs / 1_000
-  return Number.isFinite(joins) ? (Math.max(0, joins) * forMs) / LOOK_BACK_MS : 0
+  return joins > 0 && joins <= MAX_JOINS ? (joins * forMs) / LOOK_BACK_MS : 0
 }
+
+/** What is beyond was no count. */
+const [MAX_JOINS, MAX_DEMAND] = [1e6, 1e12]
 
 const goalsOf = ({ joinLatencyP99Ms, forwardLatencyP99Ms, packetLossPercent }: Targets): string =>
   `${joinLatencyP99Ms}/${forwardLatencyP99Ms}/${packetLossPercent}`
 
-function forgetGone({ nodes, rounds }: Learning): void {
-  for (const [name, { round }] of nodes) if (round !== rounds) nodes.delete(name)
+function forgetGone({ nodes: { byName, inOrder }, rounds }: Learning, count: number): void {
+  inOrder.length = count
+  if (byName.size === count) return
+  for (const [name, { round }] of byName) if (round !== rounds) byName.delete(name)
 }
 
 /** Folds demand in, in units; to be called after `learnNodes`. Undefined: it is not known, which is not the same as none. */
 export function learnDemand(learning: Learning, demand: number | undefined): void {
   const { forecasts, passage, demandMs } = learning
   learning.demandMs = passage.ms
-  const known = demand !== undefined && Number.isFinite(demand) && demand >= 0 ? demand : undefined
+  const known = demand !== undefined && demand >= 0 && demand <= MAX_DEMAND ? demand : undefined
   learnForecasts(forecasts, known, passage, passage.ms - demandMs, leadTimeOf(learning).planSeconds)
 }

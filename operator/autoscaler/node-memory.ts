@@ -40,6 +40,21 @@ export const newNodeMemory = (name: string, shape: Shape): NodeMemory => ({
   round: 0,
 })
 
+/** Of all nodes of the last snapshot. */
+export interface NodeMemories {
+  readonly byName: Map<string, NodeMemory>
+  /** In the order of the snapshot. */
+  readonly inOrder: NodeMemory[]
+}
+
+export const newNodeMemories = (): NodeMemories => ({ byName: new Map(), inOrder: [] })
+
+/** `place`: where in the snapshot it is. Most often it was there the last time too, and need not be looked up. */
+export function memoryOf({ byName, inOrder }: NodeMemories, name: string, place: number): NodeMemory | undefined {
+  const likely = inOrder[place]
+  return likely?.name === name ? likely : byName.get(name)
+}
+
 /** What a first heartbeat stands for: agents beat every 3 s. */
 const BEAT_MS = 3_000
 /** Agents tell rates and percentiles of the last half minute; a heartbeat after a long silence stands for no more. */

@@ -5,11 +5,11 @@ import type { Instant } from '../ambient/clock.ts'
 import { MAX_GONE_SHAPES, settleCapacity } from './capacity.ts'
 import { BINS, LEAST_KNEE, MOST_KNEE, settleCurve } from './curve.ts'
 import { MAX_SIGMA } from './dispersion.ts'
-import { MAX_SECONDS, MAX_STARTS } from './lead-time.ts'
+import { addStart, MAX_SECONDS, MAX_STARTS } from './lead-time.ts'
 import { type Learning, newLearning } from './learning.ts'
 import { LEAST_PERIODS, MAX_RATIO, MINUTES_OF_HOUR, MINUTES_OF_WEEK, type Profile } from './season.ts'
 import { newShape } from './shape.ts'
-import { MAX_LOSS, MEMORY, type TrackRecord } from './track-record.ts'
+import { MAX_LOSS, type TrackRecord } from './track-record.ts'
 import { LEAST_TRIM, MOST_TRIM } from './trim.ts'
 
 /** Grows when the text gets another form; an older one is then not read any more. */
@@ -17,7 +17,7 @@ export const LEARNED_VERSION = 1
 
 /** Of the field in the status. */
 const MAX_CHARACTERS = 16_384
-const MAX_MORE_CHARACTERS = 4_000
+const MAX_MORE_CHARACTERS = 5_500
 const MAX_SHAPE_NAME = 128
 
 /** A profile has two characters a minute: its ratio in steps of 0.0015, and in how many periods it was seen. */
@@ -28,7 +28,15 @@ const profileSchema = (minutes: number) => z.string().regex(new RegExp(`^[A-Za-z
 const MAX_FIGURE = 1e12
 const figure = z.number().min(0).max(MAX_FIGURE)
 const share = (least: number, most: number) => z.number().min(least).max(most)
-const record = z.tuple([z.int().min(0).max(MEMORY), share(0, MAX_LOSS), share(0, MAX_LOSS), share(0, MAX_LOSS)])
+const record = z.tuple([
+  z
+    .int()
+    .min(0)
+    .max(MINUTES_OF_WEEK * 2),
+  share(0, MAX_LOSS),
+  share(0, MAX_LOSS),
+  share(0, MAX_LOSS),
+])
 
 const savedSchema = z.strictObject({
   /** Of the passage. */
@@ -49,13 +57,14 @@ const savedSchema = z.strictObject({
   more: z.unknown(),
 })
 
-/** `more`: what else the caller wants to keep, a JSON value of 4,000 characters at most; a longer one is left out. */
+/** `more`: what else the caller wants to keep, a JSON value of 5,500 characters at most; a longer one is left out. */
 export function saved(learning: Learning, more: unknown): string {
   const { passage, curve, trim, dispersion, leadTime, arrivals, forecasts } = learning
   const { came, seconds, rooms, pressure, squares, weight } = arrivals
   const { season, records } = forecasts
   const plain: z.input<typeof savedSchema> = {
-    ms: short(passage.ms),
+    // Whole, because others reckon from it what is past.
+    ms: Math.min(MAX_FIGURE, Math.ceil(passage.ms)),
     shapes: shapesToKeep(learning),
     goals: curve.goals,
     bins: Array.from(curve.joins, (joins, bin) => [
@@ -156,7 +165,7 @@ function learningOf(read: z.infer<typeof savedSchema>, now: Instant): Learning {
   trim.factor = read.trim
   dispersion.sigma = read.sigma
   dispersion.seen = read.sigma
-  leadTime.starts.push(...read.starts.map(seconds => ({ seconds: Math.abs(seconds), cold: seconds < 0 })))
+  for (const seconds of read.starts) addStart(leadTime, { seconds: Math.abs(seconds), cold: seconds < 0 })
   const [came, seconds, rooms, pressure, squares, weight] = read.arrivals
   Object.assign(arrivals, { came, seconds, rooms, pressure, squares, weight })
   readProfile(forecasts.season.hour, read.hour)
@@ -172,5 +181,5 @@ function learningOf(read: z.infer<typeof savedSchema>, now: Instant): Learning {
 }
 
 function restoreRecord(into: TrackRecord, [count, error, loss, trendLoss]: z.infer<typeof record>): void {
-  Object.assign(into, { count, error, loss, trendLoss })
+  Object.assign(into, { count: Math.min(into.memory, count), error, loss, trendLoss })
 }

@@ -21,7 +21,7 @@ const newProfile = (minutes: number): Profile => ({
 })
 
 export const MINUTES_OF_HOUR = 60
-const MINUTES_OF_DAY = 1_440
+export const MINUTES_OF_DAY = 1_440
 export const MINUTES_OF_WEEK = 2 * MINUTES_OF_DAY
 export const newSeason = (): Season => ({
   hour: newProfile(MINUTES_OF_HOUR),
@@ -74,10 +74,9 @@ function seenAgain(periods: Uint8Array, slot: number): void {
 export const ratioOfHour = ({ hour }: Season, minute: number): number => hour.ratios[minute % MINUTES_OF_HOUR] as number
 export const ratioOfDay = ({ day }: Season, minute: number): number => day.ratios[minuteOfWeek(minute)] as number
 
-export const isHourKnown = ({ hour }: Season, minute: number): boolean =>
-  hour.periods[minute % MINUTES_OF_HOUR] === LEAST_PERIODS
-export const isDayKnown = ({ day }: Season, minute: number): boolean =>
-  day.periods[minuteOfWeek(minute)] === LEAST_PERIODS
+/** In so many periods this minute was seen, up to 3. */
+export const hoursSeen = ({ hour }: Season, minute: number): number => hour.periods[minute % MINUTES_OF_HOUR] as number
+export const daysSeen = ({ day }: Season, minute: number): number => day.periods[minuteOfWeek(minute)] as number
 
 /** The 1,440 minutes of a weekday, then those of a day at the weekend. The epoch began on a Thursday. */
 function minuteOfWeek(minute: number): number {

@@ -2,7 +2,9 @@
 // beats that of the trend over the very same minutes. Pure; fed and read by forecasts.ts.
 
 export interface TrackRecord {
-  /** So many forecasts were compared, up to `MEMORY`. */
+  readonly memory: number
+  readonly period: number
+  /** So many forecasts were compared, up to `memory`. */
   count: number
   /** Means over the last of them, as shares of demand. */
   error: number
@@ -11,11 +13,16 @@ export interface TrackRecord {
   trendLoss: number
 }
 
-export const newTrackRecord = (): TrackRecord => ({ count: 0, error: 0, loss: 0, trendLoss: 0 })
+/** `memory`, `period`: so many minutes are looked back on, and so many are needed for a judgement. */
+export const newTrackRecord = (memory: number, period: number): TrackRecord => ({
+  memory,
+  period,
+  count: 0,
+  error: 0,
+  loss: 0,
+  trendLoss: 0,
+})
 
-/** Minutes that are looked back on: six hours. */
-export const MEMORY = 360
-const LEAST_COUNT = 60
 /** Someone who is late because of too few nodes is worth nine that idle: the loss of a 90th percentile. */
 const QUANTILE = 0.9
 /** However wrong it was, one forecast is no more than one. */
@@ -23,7 +30,7 @@ export const MAX_LOSS = 4
 
 /** All in units, `actual` above 0. */
 export function judge(record: TrackRecord, forecast: number, byTrend: number, actual: number): void {
-  record.count = Math.min(MEMORY, record.count + 1)
+  record.count = Math.min(record.memory, record.count + 1)
   const follow = (mean: number, value: number): number => mean + (Math.min(MAX_LOSS, value) - mean) / record.count
   record.error = follow(record.error, Math.abs(forecast - actual) / actual)
   record.loss = follow(record.loss, lossOf(forecast, actual))
@@ -33,7 +40,8 @@ export function judge(record: TrackRecord, forecast: number, byTrend: number, ac
 const lossOf = (forecast: number, actual: number): number =>
   ((forecast < actual ? QUANTILE : QUANTILE - 1) * (actual - forecast)) / actual
 
-export const beatsTrend = ({ count, loss, trendLoss }: TrackRecord): boolean => count >= LEAST_COUNT && loss < trendLoss
+export const beatsTrend = ({ count, period, loss, trendLoss }: TrackRecord): boolean =>
+  count >= period && loss < trendLoss
 
 /** Undefined: none was compared yet. */
 export const errorPercentOf = ({ count, error }: TrackRecord): number | undefined =>

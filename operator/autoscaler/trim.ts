@@ -23,7 +23,7 @@ export const newTrim = (): Trim => ({ factor: MOST_TRIM, joins: 0, late: 0, minu
 
 /** So many joins met this quality (99th percentile ÷ goal). */
 export function learnTrim(trim: Trim, quality: number, joins: number): void {
-  if (!(quality >= 0 && joins > 0 && Number.isFinite(joins))) return
+  if (!(quality >= 0 && joins > 0)) return
   trim.joins += joins
   trim.late += joins * lateAt(quality)
 }
