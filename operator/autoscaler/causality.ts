@@ -29,6 +29,8 @@ const CORRELATED = 0.2
 /** Quality is latency ÷ goal. What was bad is well again a little below the goal, else it would flap there. */
 const [BAD, WELL] = [1, 0.9]
 const ALLOWED_LATE = 0.01
+/** With a 99th percentile further below the goal, fewer than one join in a million is late. */
+const NEAR_THE_GOAL = 0.33
 /** A curve that has been wrong for so long is no witness any more. */
 const DOUBTED_MS = 3_600_000
 
@@ -91,7 +93,7 @@ function crossSection({ nodes }: Snapshot): Section {
     qq += quality * quality
     pq += pressure * quality
     joins += reading.joins
-    if (quality > 0) late += reading.joins * ALLOWED_LATE ** (1 / quality)
+    if (quality > NEAR_THE_GOAL) late += reading.joins * ALLOWED_LATE ** (1 / quality)
   }
   const n = Math.max(1, count)
   return {

@@ -18,9 +18,10 @@ export interface Demand {
   /** Units at pressure 1 of all nodes that serve, and of those of them that are heard. */
   capacity: number
   heardCapacity: number
-  /** Nodes that take rooms and are heard, the sum of their pressures, and how many of them are too full for new rooms. */
+  /** Nodes that take rooms and are heard, and the sum of their pressures. */
   open: number
   pressure: number
+  /** Nodes that would take rooms if they were not too full, as last told. */
   shedding: number
   /** Nodes that take no new rooms, and may be opened again. */
   closed: number
@@ -30,8 +31,8 @@ export function demandOf(learning: Learning, at: Snapshot, safe: { readonly mean
   const demand = noDemand()
   const shedAt = at.spec.watermarks.shed.enter
   for (const { name, supply, heard, reading } of at.nodes) {
+    if (supply === 'starting') continue
     const tells = heard && reading !== undefined
-    if (supply === 'starting' || (supply === 'leaving' && !tells)) continue
     const capacity = capacityOf(learning, name) ?? 1
     const load = reading === undefined ? 0 : reading.pressure * capacity
     if (reading !== undefined) demand.known += 1
@@ -40,13 +41,13 @@ export function demandOf(learning: Learning, at: Snapshot, safe: { readonly mean
       demand.capacity += capacity
       if (tells) demand.heardCapacity += capacity
     }
+    if (supply === 'open' && (reading?.pressure ?? 0) >= shedAt) demand.shedding += 1
     if (supply !== 'open') {
       demand.draining += load
       if (supply === 'closed') demand.closed += 1
     } else if (tells) {
       demand.open += 1
       demand.pressure += reading.pressure
-      if (reading.pressure >= shedAt) demand.shedding += 1
     } else {
       demand.unseen += Math.max(0, capacity * safe.mean - load)
       demand.feared += Math.max(0, capacity - load)

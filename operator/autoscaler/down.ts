@@ -31,7 +31,7 @@ export function down({ needs, steps }: Memory, at: Snapshot, { wanted, kept, fro
 }
 
 /** Undefined: nothing forbids it. Before a whole window was seen, nobody knows what was needed in it. */
-export function frozenBy(
+export function whyFrozen(
   { needs }: Memory,
   { registry, spec }: Snapshot,
   sight: Sight,

@@ -4,7 +4,7 @@ import type { AutoscalerReason } from '../api/reasons.ts'
 import type { Terms } from '../api/rtcautoscaler.ts'
 import { policiesEaseInMs } from './behavior.ts'
 import { type Course, lowered, raised, towards } from './course.ts'
-import { down, frozenBy } from './down.ts'
+import { down, whyFrozen } from './down.ts'
 import { explain } from './explain.ts'
 import { joinLatencyP99Of, latencyText } from './latency.ts'
 import { leadTimeOf } from './lead-time.ts'
@@ -92,8 +92,8 @@ function steered(memory: Memory, at: Snapshot, need: Need): Course {
   const { replicas } = wanted
   if (replicas > at.replicas) return within(bounds, up(memory, at, wanted, now))
   if (replicas === at.replicas) return wanted
-  const frozen = frozenBy(memory, at, need.sight, bounds.complaints, now)
-  return within(bounds, down(memory, at, { wanted, kept: size.kept, frozenBy: frozen, now }))
+  const frozenBy = whyFrozen(memory, at, need.sight, bounds.complaints, now)
+  return within(bounds, down(memory, at, { wanted, kept: size.kept, frozenBy, now }))
 }
 
 const within = ({ min, max, minBy }: Bounds, course: Course): Course =>

@@ -104,8 +104,7 @@ function readSchedule({ start, end, timeZone }: Schedule, field: string): Lines 
 
 function isZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name })
-    return true
+    return Intl.DateTimeFormat('en', { timeZone: name }) !== undefined
   } catch {
     return false
   }

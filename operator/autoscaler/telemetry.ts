@@ -14,6 +14,8 @@ export interface SightMemory {
 /** Shares of capacity that report. */
 const GOOD_SHARE = 0.9
 const POOR_SHARE = 0.5
+/** Half of the pool is half of it in whatever order its capacities are summed. */
+const ROUNDING = 1e-9
 
 export const newSight = (): SightMemory => ({ poorSince: undefined })
 
@@ -23,7 +25,7 @@ export const freshShare = ({ capacity, heardCapacity }: Demand): number | undefi
 
 export function sightOf(at: Snapshot, demand: Demand): Sight {
   if (!at.registry.inSight) return 'poor'
-  const share = freshShare(demand) ?? 1
+  const share = (freshShare(demand) ?? 1) + ROUNDING
   return share < POOR_SHARE ? 'poor' : share < GOOD_SHARE ? 'partial' : 'good'
 }
 
