@@ -7,7 +7,8 @@ import { autoscalerReasons } from './reasons.ts'
 import { MAX_REPLICAS } from './rtcnodepool.ts'
 
 const replicas = z.int().min(0).max(MAX_REPLICAS)
-const above0 = (max: number) => z.number().min(0.001).max(max)
+/** A minimum like 0.001 would let 0 pass: the API server cuts it to a whole number when the value is one. */
+const above0 = (max: number) => z.number().gt(0).max(max)
 
 const targetsSchema = z
   .object({
@@ -47,12 +48,7 @@ const level = (enter: number, exit: number, what: string) =>
   z
     .object({
       enter: z.number().min(0.05).max(2).default(enter).describe('Pressure from which it holds.'),
-      exit: z
-        .number()
-        .min(0.01)
-        .max(2)
-        .default(exit)
-        .describe('Pressure below which it holds no more, after a minute.'),
+      exit: z.number().gt(0).max(2).default(exit).describe('Pressure below which it holds no more, after a minute.'),
     })
     .prefault({})
     .meta({

@@ -52,7 +52,7 @@ const refused: Record<string, { object: object; says: readonly RegExp[] }> = {
   'a target that nobody knows': { object: targets({ latency: 5 }), says: [/unknown field "spec\.targets\.latency"/] },
   'a negative latency goal': {
     object: targets({ joinLatencyP99Ms: -5 }),
-    says: [field('spec.targets.joinLatencyP99Ms', '-5'), /greater than or equal to/],
+    says: [field('spec.targets.joinLatencyP99Ms', '-5'), /should be greater than 0/],
   },
   'a loss of more than all': {
     object: targets({ packetLossPercent: 101 }),
@@ -60,7 +60,7 @@ const refused: Record<string, { object: object; says: readonly RegExp[] }> = {
   },
   'a CPU of 0': {
     object: targets({ cpuPercent: 0 }),
-    says: [field('spec.targets.cpuPercent', '0'), /greater than or equal to/],
+    says: [field('spec.targets.cpuPercent', '0'), /should be greater than 0/],
   },
   'a target as text': {
     object: targets({ cpuPercent: '60' }),

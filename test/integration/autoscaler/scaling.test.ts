@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { simClass } from '../harness/class.ts'
-import { isClosed, isOpen } from '../pool/pool-scene.ts'
+import { isClosed } from '../pool/pool-scene.ts'
 import { type AutoscalerScene, suiteOfAutoscalers } from './autoscaler-scene.ts'
 
 suiteOfAutoscalers('an autoscaler', {}, promise => {
@@ -52,7 +52,8 @@ suiteOfAutoscalers('an autoscaler', {}, promise => {
 
     crowd.cpuPercent = 220
     await scene.expectReplicas(pool, 4)
-    await scene.expectNodes(pool, 'all are open again', nodes => nodes.filter(isOpen).length === 4)
+    // One of them had to shed what all should have carried.
+    await scene.expectNodes(pool, 'none is closed', nodes => nodes.length === 4 && !nodes.some(isClosed))
     assert.equal(scene.everMade(pool), 4, 'none was made')
     const { status } = await scene.expectAutoscaler(a, 'tells what was reopened', it =>
       /reopened/.test(it.status?.lastDecision?.why ?? ''),
