@@ -10,17 +10,26 @@ export interface ExampleClassOptions {
   livekitImage?: string
   operatorImage?: string
   network?: 'HostNetwork' | 'PodNetwork'
+  /** As Kubernetes writes CPU, for example `400m`. Default: none, as in the example. */
+  sfuCpuLimit?: string
   /** The pods may run on kwok's nodes, where they take about as long to start as real ones. */
   fakeNodes?: boolean
 }
 
 /** Manifests to apply: the Secret with LiveKit's keys in the current namespace, and the class `livekit` (or `livekit-hostnetwork`). */
 export function demoClass(options: ExampleClassOptions = {}): string {
-  const { livekitImage = imageName('livekit'), operatorImage = imageName('operator'), network, fakeNodes } = options
+  const {
+    livekitImage = imageName('livekit'),
+    operatorImage = imageName('operator'),
+    network,
+    fakeNodes,
+    sfuCpuLimit,
+  } = options
   const example = parseDocument(read(network === 'HostNetwork' ? 'livekit-class-hostnetwork' : 'livekit-class'))
   const pod = ['spec', 'podTemplate', 'spec']
   example.setIn([...pod, 'containers', 0, 'image'], livekitImage)
   example.setIn(['spec', 'agent', 'image'], operatorImage)
+  if (sfuCpuLimit) example.setIn([...pod, 'containers', 0, 'resources', 'limits'], { cpu: sfuCpuLimit })
   if (fakeNodes) {
     example.setIn([...pod, 'tolerations'], [{ key: 'kwok.x-k8s.io/node', operator: 'Exists' }])
     example.setIn(['spec', 'podTemplate', 'metadata', 'annotations', 'rtcnode.io/starts-after'], '4s')

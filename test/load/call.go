@@ -12,9 +12,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// call is one participant's stay in the room: it joins once and ends once, by its own leave, by a cut or by a failed join.
+// call is one participant's stay in a room: it joins once and ends once, by its own leave, by a cut or by a failed join.
 type call struct {
 	name      string
+	roomName  string
 	publish   bool
 	report    *report
 	ended     chan struct{}
@@ -25,8 +26,8 @@ type call struct {
 	kickedFor string // the reason the server gave for throwing us out, if it gave one
 }
 
-func newCall(name string, publish bool, report *report) *call {
-	return &call{name: name, publish: publish, report: report, ended: make(chan struct{})}
+func newCall(name, roomName string, publish bool, report *report) *call {
+	return &call{name: name, roomName: roomName, publish: publish, report: report, ended: make(chan struct{})}
 }
 
 // join measures from the first byte sent to a connected media transport.
@@ -49,7 +50,7 @@ func (c *call) join(s settings) {
 	room.SetLogger(protocollogger.LogRLogger(logr.New(leaveReasonSink{c})))
 	began := time.Now()
 	err := room.Join(s.url, lksdk.ConnectInfo{
-		APIKey: s.key, APISecret: s.secret, RoomName: s.room, ParticipantIdentity: c.name,
+		APIKey: s.key, APISecret: s.secret, RoomName: c.roomName, ParticipantIdentity: c.name,
 	})
 	if err != nil {
 		c.end("failed", map[string]any{"reason": err.Error()})

@@ -15,8 +15,12 @@ export interface LoadOptions {
   participants: number
   /** How many of them send audio; all receive it. Default: all. */
   publishers?: number
+  /** So many meet in `<room>-1`, the next in `<room>-2` …; without it all meet in `room`. */
+  roomSize?: number
   /** The joins are spread over this time, default 0. */
   rampSeconds?: number
+  /** Each leaves so long after its own join. */
+  staySeconds?: number
   /** Participants are called `<prefix>1`, `<prefix>2` …, default `p`. An identity can be in a room only once. */
   prefix?: string
   /** From the last join to the first leave; without it all stay until told. */
@@ -56,12 +60,14 @@ export interface Load extends AsyncDisposable {
   readonly cut: readonly Cut[]
   readonly failed: readonly Cut[]
   readonly told: readonly Told[]
-  /** Names of those in the room now. */
+  /** Names of those who are in a call now. */
   present(): string[]
+  /** Resolves when every participant has joined or failed to. */
+  arrived(): Promise<void>
   /** Tells `count` of those present to leave, earliest joiner first, and resolves when they have. */
   leave(count: number): Promise<void>
   leaveAll(): Promise<void>
-  /** Resolves when nobody is left in the room; until then it waits. */
+  /** Resolves when nobody is left; until then it waits. */
   summary(): Promise<Summary>
   /** All leave; killed if that takes over 5 s. */
   stop(): Promise<void>
@@ -69,6 +75,18 @@ export interface Load extends AsyncDisposable {
 
 /** Resolves when every participant has joined or failed to. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
+  const load = await launchLoad(options)
+  try {
+    await load.arrived()
+    return load
+  } catch (error) {
+    await load.stop()
+    throw error
+  }
+}
+
+/** Resolves at once, for those who watch while people come and go. */
+export async function launchLoad(options: LoadOptions): Promise<Load> {
   const { participants, rampSeconds = 0, log = console.error } = options
   const { loader } = await ensureBinaries(['loader'], { log })
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', loader, ...flags(options)], {
@@ -104,6 +122,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     })
   })
   ended.catch(() => undefined) // whoever asks for the summary is told
+  const everybodyTried = () => joined.length + failed.length === participants
 
   const load: Load = {
     joined,
@@ -114,6 +133,12 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     present() {
       const gone = new Set([...left, ...cut].map(({ participant }) => participant))
       return joined.map(({ participant }) => participant).filter(participant => !gone.has(participant))
+    },
+    async arrived() {
+      const joins = until(`${participants} participants to join`, everybodyTried, {
+        withinMs: 60_000 + rampSeconds * 1_000,
+      })
+      await Promise.race([joins, ended])
     },
     async leave(count) {
       const leaving = load.present().slice(0, count)
@@ -137,17 +162,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     },
     [Symbol.asyncDispose]: () => load.stop(),
   }
-  const everybodyTried = () => joined.length + failed.length === participants
-  try {
-    const joins = until(`${participants} participants to join`, everybodyTried, {
-      withinMs: 60_000 + rampSeconds * 1_000,
-    })
-    await Promise.race([joins, ended])
-    return load
-  } catch (error) {
-    await load.stop()
-    throw error
-  }
+  return load
 }
 
 interface EventBase {
@@ -172,7 +187,9 @@ function flags({ participants, ...options }: LoadOptions): string[] {
     `--prefix=${options.prefix ?? 'p'}`,
     `--participants=${participants}`,
     `--publishers=${options.publishers ?? participants}`,
+    `--room-size=${options.roomSize ?? 0}`,
     `--ramp=${options.rampSeconds ?? 0}s`,
+    `--stay=${options.staySeconds ?? 0}s`,
     `--hold=${options.holdSeconds ?? 0}s`,
     `--leave-every=${options.leaveEverySeconds ?? 0}s`,
   ]

@@ -1,4 +1,4 @@
-// Loader puts real participants with real media into one room of a LiveKit server, and tells as JSON lines on
+// Loader puts real participants with real media into rooms of a LiveKit server, and tells as JSON lines on
 // standard output what became of each. Standard input steers it: "leave <participant>" or "leave-all".
 package main
 
@@ -17,7 +17,8 @@ import (
 type settings struct {
 	url, key, secret, room, prefix string
 	participants, publishers       int
-	ramp, hold, leaveEvery         time.Duration
+	roomSize                       int
+	ramp, stay, hold, leaveEvery   time.Duration
 }
 
 func main() {
@@ -29,7 +30,9 @@ func main() {
 	flag.StringVar(&s.prefix, "prefix", "p", "participants are called <prefix>1, <prefix>2, …; an identity can be in a room once")
 	flag.IntVar(&s.participants, "participants", 2, "how many join")
 	flag.IntVar(&s.publishers, "publishers", 1, "how many of them publish audio; all of them receive it")
+	flag.IntVar(&s.roomSize, "room-size", 0, "so many meet in <room>-1, the next in <room>-2, …; 0 puts all into <room>")
 	flag.DurationVar(&s.ramp, "ramp", 0, "the joins are spread over this time")
+	flag.DurationVar(&s.stay, "stay", 0, "each leaves so long after its own join; 0 lets --hold decide")
 	flag.DurationVar(&s.hold, "hold", 0, "from the last join to the first leave; 0 waits to be told on standard input")
 	flag.DurationVar(&s.leaveEvery, "leave-every", 0, "between two leaves; 0 lets all leave at once")
 	flag.Parse()
@@ -40,12 +43,12 @@ func main() {
 	run(s)
 }
 
-// run returns when nobody is in the room any more, having reported the summary.
+// run returns when nobody is in a room any more, having reported the summary.
 func run(s settings) {
 	report := newReport(os.Stdout)
 	calls := make([]*call, s.participants)
 	for i := range calls {
-		calls[i] = newCall(fmt.Sprintf("%s%d", s.prefix, i+1), i < s.publishers, report)
+		calls[i] = newCall(fmt.Sprintf("%s%d", s.prefix, i+1), s.roomOf(i), i < s.publishers, report)
 	}
 	go obey(calls)
 
@@ -55,6 +58,9 @@ func run(s settings) {
 		time.AfterFunc(s.ramp*time.Duration(i)/time.Duration(len(calls)), func() {
 			defer joins.Done()
 			c.join(s)
+			if s.stay > 0 {
+				time.AfterFunc(s.stay, c.leave)
+			}
 		})
 	}
 	joins.Wait()
@@ -65,6 +71,13 @@ func run(s settings) {
 		<-c.ended
 	}
 	report.summary()
+}
+
+func (s settings) roomOf(participant int) string {
+	if s.roomSize == 0 {
+		return s.room
+	}
+	return fmt.Sprintf("%s-%d", s.room, participant/s.roomSize+1)
 }
 
 func obey(calls []*call) {
