@@ -3,7 +3,7 @@
 import type { Reading } from '../load/reading.ts'
 import { memoryOf, type NodeMemories, type NodeMemory } from './node-memory.ts'
 import { kept } from './passage.ts'
-import { add, inOrder, medianOf } from './sample.ts'
+import { add, medianOf } from './sample.ts'
 import { newShape, type Shape } from './shape.ts'
 
 export interface Capacity {
@@ -70,7 +70,7 @@ export function countCapacity({ shape, supply, capacity, measuredMs }: NodeMemor
 /** After the nodes of a snapshot. */
 export function settleCapacity(capacity: Capacity): void {
   for (const shape of capacity.shapes.values()) {
-    if (shape.measured.count > 0) shape.median = medianOf(inOrder(shape.measured))
+    if (shape.measured.count > 0) shape.median = medianOf(shape.measured)
   }
   if (capacity.shapes.size > MAX_GONE_SHAPES) forgetGone(capacity.shapes)
   capacity.prior = priorOf(capacity)

@@ -1,7 +1,7 @@
 // How far nodes stray above the pool in pressure: nodes must stay below the knee, not only their mean (the step "Margin" of
 // docs/scaling.md). Pure; fed by learning.ts, read by size.ts.
 import { kept } from './passage.ts'
-import { add, inOrder, medianOf, newSample, type Sample } from './sample.ts'
+import { add, medianOf, newSample, type Sample } from './sample.ts'
 
 export interface Dispersion {
   sigma: number
@@ -35,12 +35,14 @@ export function learnDispersion({ pressures }: Dispersion, pressure: number): vo
  * would seem to call for another one.
  */
 export function settleDispersion(dispersion: Dispersion): void {
-  if (dispersion.pressures.count < 2) return
-  const ordered = inOrder(dispersion.pressures)
-  const median = medianOf(ordered)
+  const { pressures } = dispersion
+  if (pressures.count < 2) return
+  const median = medianOf(pressures)
   let [squares, above] = [0, 0]
-  for (let index = ordered.length - 1; index >= 0 && (ordered[index] as number) > median; index -= 1) {
-    squares += ((ordered[index] as number) - median) ** 2
+  for (let index = 0; index < pressures.count; index += 1) {
+    const over = (pressures.values[index] as number) - median
+    if (over <= 0) continue
+    squares += over ** 2
     above += 1
   }
   dispersion.seen = above === 0 ? 0 : Math.min(MAX_SIGMA, Math.sqrt(squares / above))

@@ -22,7 +22,8 @@ const SLEW_MS = 1_000
 export function pass(passage: Passage, now: Instant): number {
   const toldMs = now - passage.at
   const stepMs = stepTo(passage, now)
-  passage.leapt = !(toldMs >= -SLEW_MS && toldMs <= MAX_STEP_MS)
+  // A second look at the same moment is no step.
+  if (toldMs !== 0) passage.leapt = !(toldMs >= -SLEW_MS && toldMs <= MAX_STEP_MS)
   passage.at = now
   passage.ms += stepMs
   return stepMs

@@ -1,5 +1,4 @@
-// Numbers of one snapshot, gathered to be put in order: for medians over thousands of nodes at each tick without making a new
-// array for it. Used by capacity.ts and dispersion.ts.
+// Numbers of one snapshot, gathered for their median: over thousands of nodes at each tick, without making an array for it. Used by capacity.ts and dispersion.ts.
 
 export interface Sample {
   values: Float64Array
@@ -18,12 +17,36 @@ export function add(sample: Sample, value: number): void {
   sample.count += 1
 }
 
-/** The gathered numbers from the least to the greatest. */
-export const inOrder = ({ values, count }: Sample): Float64Array => values.subarray(0, count).sort()
+/** Of at least one number; of an even number of them the mean of the two in the middle. Leaves them in another order. */
+export function medianOf({ values, count }: Sample): number {
+  const half = count >> 1
+  const upper = select(values, count, half)
+  if (count % 2 === 1) return upper
+  // Those before it are no greater now.
+  let lower = values[0] as number
+  for (let index = 1; index < half; index += 1) lower = Math.max(lower, values[index] as number)
+  return (lower + upper) / 2
+}
 
-/** Of numbers in order, at least one; of an even number of them the mean of the two in the middle. */
-export function medianOf(ordered: Float64Array): number {
-  const half = ordered.length >> 1
-  const upper = ordered[half] as number
-  return ordered.length % 2 === 1 ? upper : ((ordered[half - 1] as number) + upper) / 2
+/** The number that would be at `place` if they were in order (Hoare's quickselect): in about 3 · count steps. */
+function select(values: Float64Array, count: number, place: number): number {
+  let [from, to] = [0, count - 1]
+  while (from < to) {
+    const pivot = values[(from + to) >> 1] as number
+    let [left, right] = [from, to]
+    while (left <= right) {
+      while ((values[left] as number) < pivot) left += 1
+      while ((values[right] as number) > pivot) right -= 1
+      if (left > right) break
+      const moved = values[left] as number
+      values[left] = values[right] as number
+      values[right] = moved
+      left += 1
+      right -= 1
+    }
+    if (place <= right) to = right
+    else if (place >= left) from = left
+    else break
+  }
+  return values[place] as number
 }
