@@ -1,6 +1,7 @@
 // Shrinking: by the largest need of the window, and only as far as those that stay have room for all. Whatever is not known
 // keeps every node. Which nodes go is the pool's choice, and they only close: growing again reopens them. Pure.
 import type { AutoscalerReason } from '../api/reasons.ts'
+import type { ScalingRules } from '../api/rtcautoscaler.ts'
 import { fewestAllowed, isTolerated } from './behavior.ts'
 import { type Course, raised } from './course.ts'
 import type { Memory } from './memory.ts'
@@ -8,8 +9,9 @@ import type { Snapshot } from './snapshot.ts'
 import { hasSeen, mostKept } from './stabilization.ts'
 import type { Sight } from './telemetry.ts'
 
-export interface Going {
-  /** Less than there are. */
+export interface Shrinking {
+  readonly from: number
+  /** Less than that. */
   readonly wanted: Course
   /** So many are worth keeping. */
   readonly kept: number
@@ -19,15 +21,14 @@ export interface Going {
   readonly now: number
 }
 
-export function down({ needs, steps }: Memory, at: Snapshot, { wanted, kept, frozenBy, now }: Going): Course {
-  const { replicas } = at
-  if (frozenBy !== undefined) return raised(wanted, replicas, frozenBy)
-  const rules = at.spec.behavior.scaleDown
+export function down({ needs, steps }: Memory, rules: ScalingRules, shrinking: Shrinking): Course {
+  const { from, wanted, kept, frozenBy, now } = shrinking
+  if (frozenBy !== undefined) return raised(wanted, from, frozenBy)
   const lately = mostKept(needs, now - 1_000 * rules.stabilizationWindowSeconds, kept)
-  const roomy = raised(wanted, Math.min(replicas, kept), 'TooFullAfter')
-  const stable = raised(roomy, Math.min(replicas, lately), 'ScaleDownWindow')
-  if (isTolerated(rules, replicas, stable.replicas)) return raised(stable, replicas, 'Tolerance')
-  return raised(stable, fewestAllowed(rules, steps, now, replicas), 'ScaleDownPolicy')
+  const roomy = raised(wanted, Math.min(from, kept), 'TooFullAfter')
+  const stable = raised(roomy, Math.min(from, lately), 'ScaleDownWindow')
+  if (isTolerated(rules, from, stable.replicas)) return raised(stable, from, 'Tolerance')
+  return raised(stable, fewestAllowed(rules, steps, now, from), 'ScaleDownPolicy')
 }
 
 /** Undefined: nothing forbids it. Before a whole window was seen, nobody knows what was needed in it. */

@@ -85,15 +85,15 @@ function courseOf(memory: Memory, at: Snapshot, need: Need): Course {
   return course.replicas === need.recommended ? towards(need.recommended) : course
 }
 
-/** From what is wanted to what is done. Bounds are not subject to behavior: as with an HPA, outside of them is left at once. */
+/** From what is wanted to what is done. Behavior begins within the bounds: as with an HPA, outside of them is left at once. */
 function steered(memory: Memory, at: Snapshot, need: Need): Course {
-  const { bounds, size, now } = need
+  const { bounds, size, sight, now } = need
   const wanted = within(bounds, need.wanted)
-  const { replicas } = wanted
-  if (replicas > at.replicas) return within(bounds, up(memory, at, wanted, now))
-  if (replicas === at.replicas) return wanted
-  const frozenBy = whyFrozen(memory, at, need.sight, bounds.complaints, now)
-  return within(bounds, down(memory, at, { wanted, kept: size.kept, frozenBy, now }))
+  const from = within(bounds, towards(at.replicas)).replicas
+  if (wanted.replicas > from) return up(memory, at.spec.behavior.scaleUp, { from, wanted, now })
+  if (wanted.replicas === from) return wanted
+  const frozenBy = whyFrozen(memory, at, sight, bounds.complaints, now)
+  return down(memory, at.spec.behavior.scaleDown, { from, wanted, kept: size.kept, frozenBy, now })
 }
 
 const within = ({ min, max, minBy }: Bounds, course: Course): Course =>

@@ -149,7 +149,7 @@ law(
     const { memory, at } = lived(history)
     const found = recommend(memory, at)
     for (const [name, term] of Object.entries(found.terms))
-      assert.ok(typeof term === 'string' || (Number.isFinite(term) && term >= 0), `${name} is ${term}`)
+      assert.ok(typeof term === 'string' || (Number.isFinite(term) && Number(term) >= 0), `${name} is ${term}`)
     const change = found.desired === at.replicas ? `${at.replicas}: ` : `${at.replicas}→${found.desired}: `
     assert.ok(
       found.why.startsWith(change) && found.why.length <= 512 && !/NaN|undefined|Infinity/.test(found.why),
