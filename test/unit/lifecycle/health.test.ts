@@ -248,6 +248,11 @@ test('the strictest counts: what people closed stays closed whatever its load, a
   assert.equal(decideAt(NOW, cordoned, seenServing({ load: shedding })).because, 'Cordoned')
 })
 
+test('a closed node that is opened while it is full is told why it stays closed: the next operator must know', () => {
+  const { act } = decideAt(NOW, aRunningNode(), seenServing({ load: shedding, intent: told({}) }))
+  assert.deepEqual(act, { do: 'write-intent', intent: shed })
+})
+
 test('load calls no drain back', () => {
   const draining = told({ drain: { reason: 'Deleted', deadline: timeAt(NOW), stage: 'wait' } })
   assert.equal(decideAt(NOW, aRunningNode(), seenServing({ load: shedding, intent: draining })).act, undefined)

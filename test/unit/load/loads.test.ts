@@ -58,6 +58,40 @@ test('a node whose beats are missing keeps its tier and its last reading, and is
   assert.deepEqual([loads.admission(a), told().admissions], [shed, []])
 })
 
+test('calm ends no tier when it was not seen all the time', async () => {
+  for (const gap of ['stale', 'absurd']) {
+    const { node, autoscaler, beat, says, loads, clock } = rig()
+    autoscaler()
+    const a = node('a')
+    for (let i = 0; i < 2; i++) await beat('a', { cpu: 80, sessions: 9 })
+    for (let i = 0; i < 10; i++) await beat('a', { cpu: 9, sessions: 9 })
+    if (gap === 'stale') says('a', { state: 'stale', forMs: 10_000 })
+    else await beat('a', { cpu: 9_999, sessions: 9 })
+    await clock.advance(30_000)
+    await beat('a', { cpu: 9, sessions: 9 })
+    assert.deepEqual(loads.admission(a), shed, gap)
+    await clock.advance(57_000)
+    await beat('a', { cpu: 9, sessions: 9 })
+    assert.deepEqual(loads.admission(a), open, gap)
+  }
+})
+
+test('people who have just come count before the CPU shows them; what a person costs is learned from the pool', async () => {
+  const { node, autoscaler, beat, loads } = rig()
+  autoscaler()
+  const [learned, burst] = [node('learned'), node('burst')]
+  await beat('learned', { cpu: 45, sessions: 100 })
+  await beat('burst', { cpu: 45, sessions: 100 })
+  const pressure = () => loads.of(burst)?.reading?.pressure ?? 0
+  assert.equal(pressure(), 0.5)
+  autoscaler({ maxReplicas: 99 })
+  await beat('burst', { cpu: 45, sessions: 150 })
+  assert.ok(pressure() > 0.6 && pressure() < 0.75, `${pressure()}`)
+  for (let i = 0; i < 9; i++) await beat('burst', { cpu: 67.5, sessions: 150 })
+  assert.ok(Math.abs(pressure() - 0.75) < 0.001, 'by then the CPU shows them')
+  assert.equal(loads.of(learned)?.reading?.pressure, 0.5)
+})
+
 test('a beat that cannot be believed is as good as none, and counted by its cause', async () => {
   const { node, autoscaler, beat, loads, metric } = rig()
   autoscaler()
@@ -114,8 +148,8 @@ test('an autoscaler that comes to a pool already heard knows its nodes at once',
   assert.equal(loads.of(a)?.reading?.pressure, 0.5)
 })
 
-test('a changed target is judged by with the next beat; tiers and what was learned stay', async () => {
-  const { node, autoscaler, beat, loads } = rig()
+test('a changed target is judged by with the next beat; tiers stay', async () => {
+  const { node, autoscaler, beat, loads, metric } = rig()
   autoscaler()
   const a = node('a')
   await beat('a', { cpu: 80, sessions: 9, streams: 100 })
@@ -125,6 +159,7 @@ test('a changed target is judged by with the next beat; tiers and what was learn
   await beat('a', { cpu: 80, sessions: 9, streams: 100 })
   assert.deepEqual([loads.of(a)?.reading?.pressure, loads.of(a)?.reading?.by], [0.1, 'streams'])
   assert.deepEqual(loads.admission(a), shed, 'for a minute')
+  assert.equal(await metric('rtcnode_load_nodes', { tier: 'shed' }), 1)
 })
 
 test('of several autoscalers the oldest that acts counts', async () => {
