@@ -1,5 +1,5 @@
-// The limits that hold now: minReplicas and maxReplicas, or what the schedules say instead. A schedule holds while its next end
-// comes before its next start; cron lines are read in their time zone, so that 08:00 stays 08:00 when summer begins.
+// The limits that hold now: minReplicas and maxReplicas, or what the schedules say instead. A schedule holds while its last start
+// is later than its last end; cron lines are read in their time zone, so that 08:00 stays 08:00 when summer begins.
 import { Cron } from 'croner'
 import { type Instant, instant } from '../ambient/clock.ts'
 import type { RTCAutoscalerSpec, Schedule } from '../api/rtcautoscaler.ts'
@@ -28,8 +28,8 @@ interface Known extends Bounds {
 const lastKnown = new WeakMap<Scheduled, Known>()
 
 export function boundsOf(spec: Scheduled, now: Instant): Bounds {
-  const last = lastKnown.get(spec)
-  if (last !== undefined && now >= last.from && now < last.until) return last
+  const before = lastKnown.get(spec)
+  if (before !== undefined && now >= before.from && now < before.until) return before
   const known = { ...worked(spec, now), from: now }
   lastKnown.set(spec, known)
   return known
@@ -52,9 +52,8 @@ function worked(spec: Scheduled, now: Instant): Bounds {
       complaints.push(...read)
       continue
     }
-    const [start, end] = [next(read.start, now), next(read.end, now)]
-    if (end < start) holding.push(schedule)
-    until = Math.min(until, start, end)
+    if (last(read.start, now) > last(read.end, now)) holding.push(schedule)
+    until = Math.min(until, next(read.start, now), next(read.end, now))
   }
   const min = ofLargest(holding, 'minReplicas')
   const max = ofLargest(holding, 'maxReplicas')?.replicas ?? spec.maxReplicas
@@ -124,5 +123,9 @@ function readLine(text: string, timezone: string): Cron | string {
 }
 
 const SOME_DAY = new Date('2024-01-01T00:00:00Z')
+
+/** croner tells what was strictly before. */
+const last = (line: Cron, now: Instant): number =>
+  line.previousRuns(1, new Date(now + 1))[0]?.getTime() ?? Number.NEGATIVE_INFINITY
 
 const next = (line: Cron, now: Instant): number => line.nextRun(new Date(now))?.getTime() ?? Number.POSITIVE_INFINITY
