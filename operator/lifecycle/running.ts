@@ -8,7 +8,7 @@ import type { NodeReason } from '../api/reasons.ts'
 import { type Admission, fullyOpen } from '../load/admission.ts'
 import type { Act, GiveUpReason, Situation } from './decision.ts'
 import { evictsAt, hasEnded, isReady, notReadySince, podCondition } from './pod-view.ts'
-import { isRegistered, missingForMs, missingHeartbeat, ownIntent, ownPod, reportsUnseen } from './seen.ts'
+import { isRegistered, isShedding, missingForMs, missingHeartbeat, ownIntent, ownPod, reportsUnseen } from './seen.ts'
 
 export interface Health {
   readonly ready: 'True' | 'False' | 'Unknown'
@@ -49,12 +49,10 @@ function podGone(at: Situation): Health {
   return missingForMs(at) === undefined ? gone : { ...gone, giveUp: 'PodLost' }
 }
 
-function serving({ node, seen: { load } }: Situation): Health {
-  if (!node.spec.cordoned) {
-    return load.admission === 'open'
-      ? { ready: 'True', because: 'Serving', message: 'takes new rooms' }
-      : { ready: 'True', because: 'Shedding', message: sheddingMessage(load) }
-  }
+function serving(at: Situation): Health {
+  const { node, seen } = at
+  if (isShedding(at)) return { ready: 'True', because: 'Shedding', message: sheddingMessage(seen.load) }
+  if (!node.spec.cordoned) return { ready: 'True', because: 'Serving', message: 'takes new rooms' }
   const byPool = closedByPool(node)
   const why =
     byPool === undefined

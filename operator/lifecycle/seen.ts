@@ -3,6 +3,7 @@
 import type { Pod } from '../api/core.ts'
 import type { Heartbeat } from '../api/heartbeat.ts'
 import type { Intent } from '../api/intent.ts'
+import { conditionOf } from '../kube/conditions.ts'
 import type { Situation } from './decision.ts'
 import { isPodOf, sfuStopped } from './pod-view.ts'
 
@@ -27,6 +28,19 @@ export const reportsUnseen = (at: Situation): boolean => ownPod(at) === undefine
 /** Whether the registry vouches for the node now: by a heartbeat of its own, or by the plain form, which names nobody. */
 export const isRegistered = (at: Situation): boolean =>
   ownHeartbeat(at) !== undefined || at.seen.registration.state === 'plain'
+
+/**
+ * Whether only its load keeps the node closed; for its pool it is still one of those that take rooms (see census.ts). So it is
+ * until the agent says that it is open again: in between it must not look like a node that somebody has closed.
+ */
+export function isShedding(at: Situation): boolean {
+  const { node, seen } = at
+  if (node.spec.cordoned || ownPod(at)?.metadata.deletionTimestamp !== undefined) return false
+  if (ownHeartbeat(at)?.state !== 'closed') return false
+  return (
+    seen.load.admission === 'closed' || conditionOf(node.status?.conditions, 'AdmissionOpen')?.reason === 'Shedding'
+  )
+}
 
 /** The intent that this pod's agent obeys; one for an earlier life is none. */
 export function ownIntent(at: Situation): { intent: Intent; revision: number } | undefined {

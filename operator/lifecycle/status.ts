@@ -8,7 +8,7 @@ import { conditionOf, withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
 import type { Finding, Situation } from './decision.ts'
 import { hostAddress } from './pod-view.ts'
-import { isRegistered, missingHeartbeat, ownHeartbeat, ownPod } from './seen.ts'
+import { isRegistered, isShedding, missingHeartbeat, ownHeartbeat, ownPod } from './seen.ts'
 import { addressSourceOf } from './start-up-environment.ts'
 
 export interface Verdict {
@@ -99,19 +99,6 @@ function admission(at: Situation, phase: Phase): Finding {
   const message = `the agent says: ${state}`
   if (state === 'serving') return { type, status: phase === 'Running' ? 'True' : 'False', reason: 'Serving', message }
   return { type, status: 'False', reason: phase === 'Running' && isShedding(at) ? 'Shedding' : 'Closed', message }
-}
-
-/**
- * Whether only its load keeps the node closed; for its pool it is still one of those that take rooms (see census.ts). So it is
- * until the agent says that it is open again: in between it must not look like a node that somebody has closed.
- */
-function isShedding(at: Situation): boolean {
-  const { node, seen } = at
-  if (node.spec.cordoned || ownPod(at)?.metadata.deletionTimestamp !== undefined) return false
-  if (ownHeartbeat(at)?.state !== 'closed') return false
-  return (
-    seen.load.admission === 'closed' || conditionOf(node.status?.conditions, 'AdmissionOpen')?.reason === 'Shedding'
-  )
 }
 
 function registered(at: Situation): Finding {

@@ -1,6 +1,7 @@
 // Nodes that fill up, end to end: beats in etcd become tiers, tiers become intents, agents obey, and the RTCNode says so. The
 // pool has as many nodes as its autoscaler lets it have, so that only the tiers act.
 import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
 import type { Intent } from '../../../operator/api/intent.ts'
 import type { Condition } from '../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
@@ -47,7 +48,7 @@ async function awaitIntent(
   const look = async (): Promise<boolean> => {
     last = await intentOf(scene, world, node)
     const { podUID: _, ...told } = last ?? { podUID: '' }
-    return JSON.stringify(Object.entries(told).sort()) === JSON.stringify(Object.entries(wanted).sort())
+    return isDeepStrictEqual(told, wanted)
   }
   await until(`intent of ${node}: ${JSON.stringify(wanted)}`, look, { withinMs, everyMs: 50 }).catch(
     (error: unknown) => {

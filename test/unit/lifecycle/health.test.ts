@@ -259,9 +259,11 @@ test('load calls no drain back', () => {
 })
 
 test('a node that is full is Ready and says that it takes no rooms, and why', () => {
-  const decision = decideAt(NOW, aRunningNode(), seenServing({ load: shedding, intent: told(shed) }))
+  const what = { load: shedding, intent: told(shed) }
+  const decision = decideAt(NOW, aRunningNode(), seenServing({ ...what, registration: fresh({ state: 'closed' }) }))
   assert.deepEqual([readyOf(decision)?.status, readyOf(decision)?.reason], ['True', 'Shedding'])
   assert.match(readyOf(decision)?.message ?? '', /full: takes no new rooms until its load falls/)
+  assert.equal(decideAt(NOW, aRunningNode(), seenServing(what)).because, 'Serving', 'its agent has not obeyed yet')
 })
 
 test('AdmissionOpen is True until the agent says closed, and Shedding until it says open again', () => {
