@@ -46,9 +46,9 @@ export const newForecasts = (): ForecastState => ({
   season: newSeason(),
   // Each over whole periods of its own, else nights would judge what is said of mornings.
   records: {
-    trend: newTrackRecord(6 * MINUTES_OF_HOUR, MINUTES_OF_HOUR),
-    hour: newTrackRecord(6 * MINUTES_OF_HOUR, MINUTES_OF_HOUR),
-    day: newTrackRecord(3 * MINUTES_OF_DAY, MINUTES_OF_DAY),
+    trend: newTrackRecord(6 * MINUTES_OF_HOUR),
+    hour: newTrackRecord(6 * MINUTES_OF_HOUR),
+    day: newTrackRecord(3 * MINUTES_OF_DAY),
   },
   pending: [],
   minute: -1,

@@ -2,8 +2,8 @@
 // beats that of the trend over the very same minutes. Pure; fed and read by forecasts.ts.
 
 export interface TrackRecord {
+  /** So many minutes are looked back on. */
   readonly memory: number
-  readonly period: number
   /** So many forecasts were compared, up to `memory`. */
   count: number
   /** Means over the last of them, as shares of demand. */
@@ -13,10 +13,8 @@ export interface TrackRecord {
   trendLoss: number
 }
 
-/** `memory`, `period`: so many minutes are looked back on, and so many are needed for a judgement. */
-export const newTrackRecord = (memory: number, period: number): TrackRecord => ({
+export const newTrackRecord = (memory: number): TrackRecord => ({
   memory,
-  period,
   count: 0,
   error: 0,
   loss: 0,
@@ -40,8 +38,7 @@ export function judge(record: TrackRecord, forecast: number, byTrend: number, ac
 const lossOf = (forecast: number, actual: number): number =>
   ((forecast < actual ? QUANTILE : QUANTILE - 1) * (actual - forecast)) / actual
 
-export const beatsTrend = ({ count, period, loss, trendLoss }: TrackRecord): boolean =>
-  count >= period && loss < trendLoss
+export const beatsTrend = ({ loss, trendLoss }: TrackRecord): boolean => loss < trendLoss
 
 /** Undefined: none was compared yet. */
 export const errorPercentOf = ({ count, error }: TrackRecord): number | undefined =>

@@ -49,6 +49,5 @@ function foldStep(trend: Trend): void {
   trend.slope = SLOPE_GAIN * (trend.level - before) + (1 - SLOPE_GAIN) * damped
 }
 
-/** What its slope adds to demand in `seconds`; never less than 0. */
-export const growthIn = ({ slope }: Trend, seconds: number): number =>
-  (DAMPING * Math.max(0, slope) * seconds * 1_000) / STEP_MS
+/** What its slope adds to demand in `seconds`; below 0 while demand falls. */
+export const growthIn = ({ slope }: Trend, seconds: number): number => (DAMPING * slope * seconds * 1_000) / STEP_MS

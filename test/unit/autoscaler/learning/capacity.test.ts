@@ -62,6 +62,16 @@ test('a pool that is overloaded from the first second has a guess too', () => {
   isNear(poolCapacity(it.learning), 1_000, 1e-9)
 })
 
+test('the first few heartbeats of a node are not taken for what it bears', () => {
+  const it = watched()
+  const old = ['x', 'y', 'z'].map(name => bearing(name, 1_000, 0.5))
+  for (let tick = 0; tick < 10; tick += 1) watch(it, old)
+  for (let tick = 0; tick < 3; tick += 1) watch(it, [...old, bearing('young', 600, 0.5)])
+  isNear(capacityOf(it.learning, 'young'), 1_000, 1e-9)
+  for (let tick = 0; tick < 3; tick += 1) watch(it, [...old, bearing('young', 600, 0.5)])
+  isNear(capacityOf(it.learning, 'young'), 600, 1e-9)
+})
+
 test('a new node bears what its shape does, and the first of a new shape what the pool does', () => {
   const it = watched()
   const old = ['x', 'y', 'z'].map(name => bearing(name, 1_000, 0.5))

@@ -100,6 +100,16 @@ test('latency that is known not to come from load bends nothing', () => {
   assert.ok(Math.abs((expectedQuality(it.learning, 0.5) as number) - before) < 1e-9)
 })
 
+test('an outage of ten minutes that nobody has recognised bends the curve by little', () => {
+  const it = watched()
+  run(it, { atRest: 0.2, slope: 0.3 }, WIDE, 6 * HOURS, seededRandom(4))
+  const before = expectedQuality(it.learning, 0.5) as number
+  const nodes = WIDE.map((pressure, n) => aNode(`n${n}`, { reading: aReading({ pressure, ...joined(9, 40) }) }))
+  for (let tick = 0; tick < 60; tick += 1) watch(it, nodes)
+  const after = expectedQuality(it.learning, 0.5) as number
+  assert.ok(after < 1.5 * before, `${before} became ${after}`)
+})
+
 test('other goals are learned anew, and the knee waits where it is', () => {
   const it = watched()
   run(it, { atRest: 0.3, slope: 1 }, WIDE, HOURS, seededRandom(5))

@@ -81,6 +81,14 @@ test('what cannot be measured is not: starts under way at the first look, reopen
   assert.deepEqual(it.learning.leadTime.starts, [])
 })
 
+test('a node that took more than half an hour was in trouble, and says nothing about others', () => {
+  const it = aPool()
+  start(it, 'stuck', 1_801)
+  assert.deepEqual(it.learning.leadTime.starts, [])
+  start(it, 'slow', 1_800)
+  assert.equal(leadTimeOf(it.learning).warmSeconds, 1_800)
+})
+
 test('a clock that leaps measures no days', () => {
   const it = aPool()
   wish(it)

@@ -57,3 +57,11 @@ test('latency that load does not explain is no reason to give way', () => {
   minutes(it, 2, joining(30, 0.5))
   assert.equal(trimOf(it.learning), 1)
 })
+
+test('late joins from before that was known are forgotten too', () => {
+  const it = watched()
+  for (let tick = 0; tick < 4; tick += 1) watch(it, [joining(60, 5)])
+  watch(it, [joining(60, 5)], 10, {}, false)
+  minutes(it, 2, joining(60, 0.5))
+  assert.equal(trimOf(it.learning), 1)
+})
