@@ -24,6 +24,7 @@ import {
 } from './autoscaler/rivals.ts'
 import { scalerWatches } from './autoscaler/watches.ts'
 import type { RunConfig } from './config.ts'
+import { keptOfHost, keptOfPod } from './kept.ts'
 import { type ControllerSpec, runController } from './kube/controller.ts'
 import { eventRecorder, eventType } from './kube/events.ts'
 import { expectations } from './kube/expectations.ts'
@@ -108,10 +109,10 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     pods: informer(client.pods, {
       ...common,
       labelSelector: ours,
-      keep: withoutContainers,
+      keep: keptOfPod,
       indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
     }),
-    hosts: informer(client.hosts, { ...common, keep: withoutImages }),
+    hosts: informer(client.hosts, { ...common, keep: keptOfHost }),
     hpas: informer(client.hpas, { ...common, indexes: foreignIndexes, keep: targetOnly }),
     scaledObjects: informer(client.scaledObjects, { ...common, indexes: foreignIndexes, keep: targetOnly }),
   }
@@ -224,15 +225,3 @@ function registryOptions(config: RunConfig): RegistryOptions {
     ...(caFile === undefined ? {} : { tls: { caFile, ...client } }),
   }
 }
-
-/** What a pod is made of is most of its size; it was judged when it was made. */
-const withoutContainers = ({ spec: { nodeName }, ...pod }: Pod): Pod => ({
-  ...pod,
-  spec: { containers: [], ...(nodeName === undefined ? {} : { nodeName }) },
-})
-
-/** The list of images on a host is most of its size, and nobody here reads it. */
-const withoutImages = (host: Host): Host => ({
-  ...host,
-  status: { ...host.status, images: undefined } as Host['status'] & {},
-})

@@ -1,7 +1,7 @@
 // The objects of one kind that an informer holds, with indexes. Pure bookkeeping: it turns what the server said (a whole
 // list, or one event) into the changes that follow from it. Objects are frozen; an object never changes, it is replaced.
 import { type KubeObject, keyOf, type ObjectKey } from '../api/meta.ts'
-import { deepFrozen } from './deep-frozen.ts'
+import { deepFrozen, type Share, sharedTexts } from './deep-frozen.ts'
 import { compareVersions } from './resource-version.ts'
 
 /** `old` alone: deleted. `new` alone: added. The two always have the same UID. */
@@ -33,6 +33,7 @@ export interface StoreOptions<T> {
 
 export function store<T extends KubeObject>({ indexes = {}, keep = it => it }: StoreOptions<T>): Store<T> {
   const objects = new Map<ObjectKey, T>()
+  const share = sharedTexts()
   const indexed = new Map(Object.keys(indexes).map(name => [name, new Map<string, Set<ObjectKey>>()]))
 
   function index(name: string): Map<string, Set<ObjectKey>> {
@@ -72,7 +73,7 @@ export function store<T extends KubeObject>({ indexes = {}, keep = it => it }: S
     const order = old && compareVersions(object.metadata.resourceVersion, old.metadata.resourceVersion)
     // A repeated or late event. Of another life only a proven older one: versions may be beyond comparing.
     if (order !== undefined && (order < 0 || (order === 0 && sameLife))) return []
-    const kept = frozen(object, keep)
+    const kept = frozen(object, keep, share)
     put(key, kept)
     if (!old) return [{ key, new: kept }]
     return sameLife
@@ -127,7 +128,7 @@ const sameVersion = (a: KubeObject, b: KubeObject): boolean =>
   a.metadata.uid === b.metadata.uid && a.metadata.resourceVersion === b.metadata.resourceVersion
 
 /** managedFields are more than half of many an object, and nobody here reads them. */
-function frozen<T extends KubeObject>(object: T, keep: (object: T) => T): T {
+function frozen<T extends KubeObject>(object: T, keep: (object: T) => T, share: Share): T {
   const { managedFields: _, ...metadata } = object.metadata as T['metadata'] & { managedFields?: unknown }
-  return deepFrozen(keep({ ...object, metadata }))
+  return deepFrozen(keep({ ...object, metadata }), share)
 }

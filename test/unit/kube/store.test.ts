@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { type KubeObject, keyOf, type Uid } from '../../../operator/api/meta.ts'
+import { deepFrozen, sharedTexts } from '../../../operator/kube/deep-frozen.ts'
 import { compareVersions } from '../../../operator/kube/resource-version.ts'
 import { type Change, store } from '../../../operator/kube/store.ts'
 
@@ -92,6 +93,19 @@ test('what nobody reads is left out', () => {
   const held = store<KubeObject>({ keep: it => ({ ...it, metadata: { ...it.metadata, labels: {} } }) })
   const [change] = held.upsert(object('a', 'u1', 1))
   assert.deepEqual(change?.new?.metadata.labels, {})
+})
+
+test('texts that many objects share are the same text still', () => {
+  const share = sharedTexts()
+  const longer = 'a message of some length'
+  assert.equal(share(`${longer}`), longer)
+  assert.deepEqual(deepFrozen({ a: [longer, { b: longer }], c: 'x', d: 1, e: null }, share), {
+    a: [longer, { b: longer }],
+    c: 'x',
+    d: 1,
+    e: null,
+  })
+  for (let i = 0; i < 30_000; i += 1) assert.equal(share(`the text number ${i}`), `the text number ${i}`)
 })
 
 test('versions are ordered as numbers however long, and not at all when they are no numbers', () => {
