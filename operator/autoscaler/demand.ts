@@ -2,7 +2,7 @@
 // docs/scaling.md). Who is silent is not empty: its last load counts, and it has no room that anybody could vouch for.
 import { capacityOf } from './capacity.ts'
 import type { Learning } from './learning.ts'
-import type { Snapshot } from './snapshot.ts'
+import type { NodeSample, Snapshot } from './snapshot.ts'
 
 export interface Demand {
   /** Nodes that have ever told their load. */
@@ -30,10 +30,11 @@ export interface Demand {
 export function demandOf(learning: Learning, at: Snapshot, safe: { readonly mean: number }): Demand {
   const demand = noDemand()
   const shedAt = at.spec.watermarks.shed.enter
-  for (const { name, supply, heard, reading } of at.nodes) {
+  for (let place = 0; place < at.nodes.length; place += 1) {
+    const { name, supply, heard, reading } = at.nodes[place] as NodeSample
     if (supply === 'starting') continue
     const tells = heard && reading !== undefined
-    const capacity = capacityOf(learning, name) ?? 1
+    const capacity = capacityOf(learning, name, place) ?? 1
     const load = reading === undefined ? 0 : reading.pressure * capacity
     if (reading !== undefined) demand.known += 1
     demand.load += load

@@ -15,7 +15,7 @@ export function joinLatencyP99Of(nodes: readonly NodeSample[]): number | undefin
   for (const { heard, reading } of nodes) {
     if (!heard || reading?.joinLatencyP99Ms === undefined || !(reading.joins > 0)) continue
     const p99 = Math.max(1, reading.joinLatencyP99Ms)
-    const bin = Math.min(BINS - 1, Math.floor(BINS_PER_OCTAVE * Math.log2(p99)))
+    const bin = binOf(p99)
     joins[bin] = (joins[bin] as number) + reading.joins
     weighted[bin] = (weighted[bin] as number) + reading.joins * p99
     all += reading.joins
@@ -24,9 +24,14 @@ export function joinLatencyP99Of(nodes: readonly NodeSample[]): number | undefin
   return all === 0 ? undefined : exceededBy(0.01 * all, joins, weighted, longest)
 }
 
-/** Nodes that are alike share a bin and are taken for its mean: up to an hour, each a fifth wide. */
-const BINS_PER_OCTAVE = 4
-const BINS = 22 * BINS_PER_OCTAVE
+/** Nodes that are alike share a bin, and are taken for its mean: four to an octave, which is the first three binary digits. */
+const BINS = 32 * 4
+
+function binOf(p99: number): number {
+  const octave = 31 - Math.clz32(p99)
+  return 4 * octave + ((p99 >>> Math.max(0, octave - 2)) & 3)
+}
+
 /** A millionth of the longest. */
 const HALVINGS = 20
 
