@@ -9,7 +9,13 @@ import { isReady, podCondition, sfuStopped, startingState } from '../../operator
 const pod: Pod = {
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name: 'a', namespace: 'eu', uid: 'u' as Uid, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
+  metadata: {
+    name: 'a',
+    namespace: 'eu',
+    uid: 'u' as Uid,
+    resourceVersion: '1',
+    creationTimestamp: '2026-01-01T00:00:00Z',
+  },
   spec: { nodeName: 'host-1', containers: [{ name: 'sfu', image: 'livekit' }], terminationGracePeriodSeconds: 30 },
   status: {
     phase: 'Running',
@@ -20,16 +26,25 @@ const pod: Pod = {
       { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:09Z' },
       { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' },
     ],
-    containerStatuses: [{ name: 'sfu', ready: true, restartCount: 1, state: { running: {} }, ...{ imageID: 'sha256:0' } }],
+    containerStatuses: [
+      { name: 'sfu', ready: true, restartCount: 1, state: { running: {} }, ...{ imageID: 'sha256:0' } },
+    ],
   },
 }
 
 test('what a pod is made of and what nobody reads of its status are not kept, and every judgement stays the same', () => {
   const kept = keptOfPod(pod)
   assert.deepEqual(kept.spec, { containers: [], nodeName: 'host-1' })
-  assert.deepEqual(kept.status?.containerStatuses, [{ name: 'sfu', ready: true, restartCount: 1, state: { running: {} } }])
+  assert.deepEqual(kept.status?.containerStatuses, [
+    { name: 'sfu', ready: true, restartCount: 1, state: { running: {} } },
+  ])
   assert.equal(podCondition(kept, 'Initialized'), undefined)
-  for (const judge of [isReady, startingState, (it: Pod) => sfuStopped(it, 'sfu'), (it: Pod) => podCondition(it, 'DisruptionTarget')]) {
+  for (const judge of [
+    isReady,
+    startingState,
+    (it: Pod) => sfuStopped(it, 'sfu'),
+    (it: Pod) => podCondition(it, 'DisruptionTarget'),
+  ]) {
     assert.deepEqual(judge(kept), judge(pod))
   }
   assert.deepEqual(kept.metadata, pod.metadata)
