@@ -110,10 +110,11 @@ const scalingRules = (windowSeconds: number, description: string, policies: read
             periodSeconds: z.int().min(1).max(1_800).describe('The time that is looked back on, in seconds.'),
           }),
         )
+        .min(1)
         .max(8)
         .default(policies as never)
         .describe('How fast replicas may change.'),
-      tolerance: z.number().min(0).max(1).default(0).describe('A change by a smaller share of replicas is not made.'),
+      tolerance: z.number().min(0).max(1).default(0).describe('A change by this share of replicas, or less, is not made.'),
     })
     .prefault({})
     .describe(description)
