@@ -11,7 +11,7 @@ import { type SimNode, simNode } from './sim-node.ts'
  * Rooms are small when they are placed. Without a guess of what they will be, an empty node would be sent all rooms of a minute
  * (jicofo#1298); jicofo adds recent joins times their average cost too.
  */
-const GROWTH_SECONDS = 60
+const GROWTH_SECONDS = 150
 
 export interface Nodes {
   readonly all: readonly SimNode[]

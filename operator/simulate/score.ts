@@ -32,6 +32,8 @@ export interface Curves {
   /** Mean utilisation of the nodes that take rooms. */
   readonly utilisation: number[]
   readonly joinP99Ms: number[]
+  /** Joins that took longer than the goal, in that minute. */
+  readonly late: number[]
   readonly cut: number[]
 }
 
@@ -48,7 +50,16 @@ export interface Scorer {
 }
 
 export function scorer(model: SfuModel, stepSeconds: number): Scorer {
-  const curves: Curves = { nodes: [], open: [], replicas: [], streams: [], utilisation: [], joinP99Ms: [], cut: [] }
+  const curves: Curves = {
+    nodes: [],
+    open: [],
+    replicas: [],
+    streams: [],
+    utilisation: [],
+    joinP99Ms: [],
+    late: [],
+    cut: [],
+  }
   const stepsPerMinute = MINUTE / stepSeconds
   let begin: Tally | undefined
   let minute: Tally | undefined
@@ -76,7 +87,9 @@ export function scorer(model: SfuModel, stepSeconds: number): Scorer {
       }
     }
     const joins = tally.joins - (minute?.joins ?? 0)
-    if (joins > 0 && (tally.late - (minute?.late ?? 0)) / joins > LATE_SHARE) minutesOverGoal += 1
+    const late = tally.late - (minute?.late ?? 0)
+    if (joins > 0 && late / joins > LATE_SHARE) minutesOverGoal += 1
+    curves.late.push(late)
     curves.nodes.push(nodes.length)
     curves.open.push(open)
     curves.replicas.push(replicas)
