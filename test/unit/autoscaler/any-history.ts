@@ -1,6 +1,6 @@
 // Any pool with any past, for the laws that hold for all of them.
-import fc from 'fast-check'
-import { type Instant, instant } from '../../../operator/ambient/clock.ts'
+import * as fc from 'fast-check'
+import { instant } from '../../../operator/ambient/clock.ts'
 import type { RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
 import { learn, type Memory, newMemory, noteChange, recommend } from '../../../operator/autoscaler/core.ts'
 import type { NodeSample, Snapshot } from '../../../operator/autoscaler/snapshot.ts'
@@ -135,31 +135,19 @@ export const histories: fc.Arbitrary<History> = fc.record({
 
 /** The memory after it, and the last snapshot. `looks`: how often each is looked at. */
 export function lived({ spec, replicas, moments: past, again }: History, looks = 1): { memory: Memory; at: Snapshot } {
-  let now: Instant = MONDAY
-  const memory = newMemory(now)
-  let at: Snapshot | undefined
-  let replicasNow = replicas
-  const see = (nodes: readonly NodeSample[], registry: Snapshot['registry'], obeyed: boolean): void => {
-    at = { now, spec, replicas: replicasNow, nodes, registry }
+  const memory = newMemory(MONDAY)
+  let at: Snapshot = { now: MONDAY, spec, replicas, nodes: [], registry: { inSight: true, frozen: false } }
+  const see = (next: Partial<Snapshot>, stepMs: number): void => {
+    at = { ...at, ...next, now: instant(at.now + stepMs) }
     for (let look = 0; look < looks; look += 1) learn(memory, at)
-    if (!obeyed) return
-    const { desired } = recommend(memory, at)
-    if (desired === replicasNow) return
-    noteChange(memory, { at: now, from: replicasNow, to: desired })
-    replicasNow = desired
   }
   for (const { stepMs, nodes, registry, obeyed } of past) {
-    now = instant(now + stepMs)
-    see(nodes, registry, obeyed)
+    see({ nodes, registry }, stepMs)
+    const { desired } = obeyed ? recommend(memory, at) : { desired: at.replicas }
+    if (desired === at.replicas) continue
+    noteChange(memory, { at: at.now, from: at.replicas, to: desired })
+    at = { ...at, replicas: desired }
   }
-  for (let i = 0; i < again && at !== undefined; i += 1) {
-    now = instant(now + 10_000)
-    see(
-      at.nodes.map(node => ({ ...node, beat: node.beat + 1 })),
-      at.registry,
-      false,
-    )
-  }
-  if (at === undefined) throw new Error('a history has a moment')
-  return { memory, at: { ...at, replicas: replicasNow } }
+  for (let i = 0; i < again; i += 1) see({ nodes: at.nodes.map(node => ({ ...node, beat: node.beat + 1 })) }, 10_000)
+  return { memory, at }
 }

@@ -1,7 +1,7 @@
 // spec.behavior, with the meaning that it has in a HorizontalPodAutoscaler v2.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import type { ScalingRules } from '../../../operator/api/rtcautoscaler.ts'
 import {
   fewestAllowed,

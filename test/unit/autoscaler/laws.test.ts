@@ -1,7 +1,7 @@
 // What holds for every pool and every past of it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { instant } from '../../../operator/ambient/clock.ts'
 import { autoscalerReasons } from '../../../operator/api/reasons.ts'
 import { learn, recommend, restored, saved } from '../../../operator/autoscaler/core.ts'
@@ -10,7 +10,7 @@ import { boundsOf } from '../../../operator/autoscaler/schedule.ts'
 import type { NodeSample, Snapshot } from '../../../operator/autoscaler/snapshot.ts'
 import { histories, lived } from './any-history.ts'
 
-const RUNS = { numRuns: 1_000 }
+const RUNS = { numRuns: 600 }
 
 const law = <T>(name: string, check: fc.IRawProperty<T>): void => {
   test(name, () => fc.assert(check, RUNS))

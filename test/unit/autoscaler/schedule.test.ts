@@ -1,7 +1,7 @@
 // Schedules: when they hold, in their own time zones, and what is said of one that cannot be read.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { instant } from '../../../operator/ambient/clock.ts'
 import type { Schedule } from '../../../operator/api/rtcautoscaler.ts'
 import { learn, recommend, scheduleComplaints } from '../../../operator/autoscaler/core.ts'

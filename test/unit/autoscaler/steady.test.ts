@@ -1,7 +1,7 @@
 // A pool on its own for hours: what a run of decisions must be like.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { saved } from '../../../operator/autoscaler/core.ts'
 import { spec } from './known-pool.ts'
 import { CAPACITY, run, seeded, type ToyPool, toyPool } from './toy-pool.ts'
@@ -96,6 +96,7 @@ test('what is remembered does not grow with the days', () => {
   ]
   const aDay = sizeOf(pool)
   const threeDays = sizeOf(run(pool, 48 * 60, restless))
-  for (const [i, size] of threeDays.entries()) assert.ok(size <= 2 * (aDay[i] ?? 0) + 100, `${aDay} → ${threeDays}`)
+  for (const [i, size] of threeDays.entries())
+    assert.ok(size <= 2 * (aDay[i] ?? 0) + 100, `${aDay.join()} → ${threeDays.join()}`)
   assert.ok((threeDays[0] ?? 0) <= 16_384)
 })

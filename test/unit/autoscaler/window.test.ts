@@ -1,7 +1,7 @@
 // A window answers as if it had kept everything, and keeps little.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { coarser, largest, newWindow, note } from '../../../operator/autoscaler/window.ts'
 
 const KEEP_MS = 1_000
