@@ -157,8 +157,8 @@ const finding = (
   message: string = autoscalerReasons[reason],
 ): Finding => ({ type, status: holds ? 'True' : 'False', reason, message })
 
-/** Figures are written no more often than this. */
-const FIGURES_EVERY_MS = 30_000
+/** Figures, and what follows from them alone, are written no more often than this. */
+export const FIGURES_EVERY_MS = 30_000
 
 /** Whether `next` is to be written now. `writtenAgoMs`: since this process wrote the status last. */
 export function isDue(
@@ -167,28 +167,33 @@ export function isDue(
   writtenAgoMs: number,
 ): boolean {
   if (JSON.stringify(news(before)) !== JSON.stringify(news(next))) return true
-  return writtenAgoMs >= FIGURES_EVERY_MS && hasMoved(figuresIn(before), figuresIn(next))
+  if (writtenAgoMs < FIGURES_EVERY_MS) return false
+  return hasMoved(figuresIn(before), figuresIn(next)) || limitIn(before) !== limitIn(next)
 }
 
 const news = (status: RTCAutoscalerStatus | undefined): unknown => [
   status?.observedGeneration,
   status?.currentReplicas,
-  status?.desiredReplicas,
   status?.lastDecision?.at,
   status?.lastDecision?.to,
   status?.lastScaleTime,
   status?.learned?.at,
-  status?.conditions?.map(({ type, status: value, reason }) => [type, value, reason]),
+  status?.conditions?.filter(isNews).map(({ type, status: value, reason }) => [type, value, reason]),
 ]
+
+/** Load that goes up and down a little has now one limit, now another, now none. */
+const isNews = ({ type }: Condition): boolean => type !== 'ScalingLimited'
+const limitIn = (status: RTCAutoscalerStatus | undefined): string | undefined =>
+  status?.conditions?.find(({ type }) => type === 'ScalingLimited')?.reason
 
 /** Of the terms only those that say how much is needed: the others follow, or creep for hours. */
 const figuresIn = (status: RTCAutoscalerStatus | undefined) => [
+  status?.desiredReplicas,
   status?.recommendedReplicas,
   status?.pressure,
   status?.latency === undefined ? undefined : Number.parseFloat(status.latency),
   status?.joinLatencyP99Ms,
   status?.freshPercent,
   status?.terms?.demand,
-  status?.terms?.forecast,
   status?.terms?.capacity,
 ]

@@ -9,7 +9,7 @@ import type { EventRecorder } from '../kube/events.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { applyStatus, sameStatus } from '../kube/status.ts'
 import { eventOfDecision, eventsOfChange } from './autoscaler-events.ts'
-import { type Decision, isDue, roundedTerms, statusOf } from './autoscaler-status.ts'
+import { type Decision, FIGURES_EVERY_MS, isDue, roundedTerms, statusOf } from './autoscaler-status.ts'
 import { type AutoscalerWriters, setReplicas, wasSet } from './carry-out.ts'
 import { LEARNED_VERSION, learn, noteChange, type Recommendation, recommend, saved } from './core.ts'
 import type { AutoscalerMetrics } from './metrics.ts'
@@ -151,9 +151,11 @@ function noteSet(decision: Decision, pool: RTCNodePool, { at, known, deps, log, 
   deps.events.record(at.autoscaler, eventOfDecision(decision, true, pool))
 }
 
-/** The same once is enough. */
-function noteRecommended(decision: Decision, pool: RTCNodePool, { at, known, deps }: Run): void {
-  if (known.lastDecision?.from === decision.from && known.lastDecision.to === decision.to) return
+/** The same once is enough; and a number that is not set wavers with the load, which nobody wants to read of each time. */
+function noteRecommended(decision: Decision, pool: RTCNodePool, { at, known, deps, now }: Run): void {
+  const last = known.lastDecision
+  if (last?.from === decision.from && last.to === decision.to) return
+  if (last !== undefined && now - Date.parse(last.at) < FIGURES_EVERY_MS) return
   known.lastDecision = decision
   known.hasNews = true
   deps.metrics.decided(at.key, 'Recommending')

@@ -15,7 +15,7 @@ export interface CrowdedNode {
   readonly isOpen: boolean
 }
 
-const SPREAD_EVERY_MS = 200
+const SPREAD_EVERY_MS = 100
 const STREAMS_PER_PERCENT = 5
 
 export function startCrowd(nodes: () => readonly CrowdedNode[], cpuPercent: number): Crowd {

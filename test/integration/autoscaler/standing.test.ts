@@ -108,8 +108,9 @@ suiteOfAutoscalers('an autoscaler that stands back', {}, promise => {
   promise('a schedule that holds now raises the minimum; when it is taken away the pool shrinks again', async scene => {
     const pool = await scene.runningPool({ replicas: 1 })
     using _crowd = scene.crowd(pool, 5)
-    const always = { name: 'all day', start: '0 0 * * *', end: '59 23 31 12 *', timeZone: 'Europe/Berlin' }
-    const a = await scene.applyAutoscaler({ spec: { schedules: [{ ...always, minReplicas: 3 }] } })
+    // Since an hour ago, for another one.
+    const holding = { name: 'now', start: dailyIn(-60), end: dailyIn(60), timeZone: 'Etc/UTC' }
+    const a = await scene.applyAutoscaler({ spec: { schedules: [{ ...holding, minReplicas: 3 }] } })
     await scene.expectReplicas(pool, 3)
     await scene.expectCondition(a, 'ScalingLimited', 'True', { reason: 'Scheduled' })
     await scene.patchAutoscaler(a, { schedules: [] })
@@ -135,6 +136,12 @@ suiteOfAutoscalers('an autoscaler that stands back', {}, promise => {
     },
   )
 })
+
+/** The cron line of every day at the time that it is in so many minutes, UTC. */
+function dailyIn(minutes: number): string {
+  const at = new Date(Date.now() + minutes * 60_000)
+  return `${at.getUTCMinutes()} ${at.getUTCHours()} * * *`
+}
 
 const hpa = (
   namespace: string,

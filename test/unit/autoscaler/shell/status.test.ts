@@ -80,12 +80,15 @@ test('what was found about load and telemetry has a condition each', () => {
   assert.equal(condition(account, 'Fallback'), 'True RegistryOutOfSight')
 })
 
-test('written at once: a condition, current or desired, a decision; figures only after 30 s, and only when they moved', () => {
+test('written at once: a condition, replicas, a decision; figures only after 30 s, and only when they moved', () => {
   const before = statusOf(anAccount())
   const due = (change: Partial<Recommendation>, agoMs: number, rest: Partial<Account> = {}) =>
     isDue(before, statusOf(given(change, { autoscaler: anAutoscaler('a', { status: before }), ...rest })), agoMs)
   assert.equal(due({}, 1e9), false)
-  assert.equal(due({ desired: 13 }, 0), true)
+  assert.equal(due({ desired: 13 }, 29_999), false, 'it is current that counts where it is set')
+  assert.equal(due({ desired: 15 }, 30_000), true)
+  assert.equal(due({ limits: ['MaxReplicas'] }, 29_999), false)
+  assert.equal(due({ limits: ['MaxReplicas'] }, 30_000), true)
   assert.equal(due({}, 0, { replicas: 13 }), true)
   assert.equal(due({ telemetryDegraded: true }, 0), true)
   assert.equal(due({}, 0, { lastDecision: decision(10, 12) }), true)
@@ -102,6 +105,8 @@ test('whatever heartbeats do to figures, an autoscaler writes at most twice a mi
     pressure: fc.double({ min: 0, max: 2, noNaN: true }),
     joinLatencyP99Ms: fc.double({ min: 1, max: 5_000, noNaN: true }),
     freshPercent: fc.double({ min: 90, max: 100, noNaN: true }),
+    desired: fc.integer({ min: 1, max: 20 }),
+    limits: fc.constantFrom([], ['MaxReplicas' as const], ['TooFullAfter' as const]),
   })
   fc.assert(
     fc.property(fc.array(figure, { minLength: 60, maxLength: 60 }), beats => {
