@@ -5,15 +5,25 @@ import type { Faulty } from './faults.ts'
 import { joinP99Ms, observedP99Ms, type SfuModel, utilisationAt } from './sfu-model.ts'
 import type { SimNode } from './sim-node.ts'
 
-/** Each node beats in every second step, half of them in each. */
-const STEPS_BETWEEN = 2
+/** Each node beats that often, or in every step where steps are longer; not all of them in the same. */
+const BEAT_SECONDS = 10
 /** A node is not heard any more when three beats are missing. */
-const FRESH_STEPS = 3 * STEPS_BETWEEN
+const FRESH_BEATS = 3
 
-export const isHeard = ({ telemetry }: SimNode, step: number): boolean => step - telemetry.heardAt <= FRESH_STEPS
+const stepsBetween = (stepSeconds: number): number => Math.max(1, Math.round(BEAT_SECONDS / stepSeconds))
 
-export function beat(node: SimNode, step: number, model: SfuModel, faulty: Faulty, chance: Chance): void {
-  if ((step + node.slot) % STEPS_BETWEEN !== 0 || node.phase === 'starting') return
+export const isHeard = ({ telemetry }: SimNode, step: number, stepSeconds: number): boolean =>
+  step - telemetry.heardAt <= FRESH_BEATS * stepsBetween(stepSeconds)
+
+export function beat(
+  node: SimNode,
+  step: number,
+  stepSeconds: number,
+  model: SfuModel,
+  faulty: Faulty,
+  chance: Chance,
+): void {
+  if (node.phase === 'starting' || (step + node.slot) % stepsBetween(stepSeconds) !== 0) return
   if (faulty.registryIsOut || node.luck < faulty.silentShare) return
   const { telemetry, people, streams, rooms } = node
   const { heartbeat } = telemetry

@@ -2,7 +2,7 @@
 // room, and every node there when it is needed. No policy that keeps the goal can have fewer; the others are measured by it.
 import { type RoomEvents, rooms } from './rooms.ts'
 import { type SfuModel, utilisationAt, utilisationFor } from './sfu-model.ts'
-import { STEP_SECONDS, type Workload } from './workload.ts'
+import type { Workload } from './workload.ts'
 
 export interface Minimum {
   readonly nodeHours: number
@@ -14,7 +14,8 @@ export interface Minimum {
 const EARLIER_SECONDS = 86_400
 
 export function clairvoyantMinimum(model: SfuModel, workload: Workload, goalMs: number, minReplicas: number): Minimum {
-  const people = rooms(STEP_SECONDS, workload.steps)
+  const { stepSeconds } = workload
+  const people = rooms(stepSeconds, workload.steps)
   const nodes: number[] = []
   let streams = 0
   let nodeSteps = 0
@@ -29,7 +30,7 @@ export function clairvoyantMinimum(model: SfuModel, workload: Workload, goalMs: 
     },
   }
   const streamsEach = streamsAt(model, utilisationFor(model, goalMs))
-  const begin = Math.max(0, workload.scoredFrom - EARLIER_SECONDS / STEP_SECONDS)
+  const begin = Math.max(0, workload.scoredFrom - EARLIER_SECONDS / stepSeconds)
   let most = 0
   for (let step = begin; step < workload.steps; step += 1) {
     workload.advance(step, people, events)
@@ -38,11 +39,11 @@ export function clairvoyantMinimum(model: SfuModel, workload: Workload, goalMs: 
     const needed = Math.max(minReplicas, Math.ceil(streams / streamsEach))
     nodeSteps += needed
     most = Math.max(most, needed)
-    if (step % (60 / STEP_SECONDS) !== 0) continue
+    if (step % (60 / stepSeconds) !== 0) continue
     nodes.push(most)
     most = 0
   }
-  return { nodeHours: (nodeSteps * STEP_SECONDS) / 3_600, nodes }
+  return { nodeHours: (nodeSteps * stepSeconds) / 3_600, nodes }
 }
 
 /** How many streams one node may forward at this utilisation. */

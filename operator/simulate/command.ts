@@ -12,7 +12,7 @@ import { joinP99Ms, type SfuModel, sfuModelSchema } from './sfu-model.ts'
 import { inColumns, tableOf } from './table.ts'
 import { readTrace } from './trace.ts'
 import { traceWorkload } from './trace-workload.ts'
-import { STEP_SECONDS, type Workload } from './workload.ts'
+import type { Workload } from './workload.ts'
 import { type WorkloadName, workloadNames, workloadOf } from './workloads.ts'
 
 /** @throws {BadInputError} whatever is wrong with flags and files. */
@@ -142,7 +142,7 @@ function write(file: string, text: string): void {
 
 function notesOn({ workload, model, spec, drainSeconds }: Contest, { outcomes }: Result): string[] {
   const joins = outcomes[0]?.score.joins ?? 0
-  const days = ((workload.steps - workload.scoredFrom) * STEP_SECONDS) / 86_400
+  const days = ((workload.steps - workload.scoredFrom) * workload.stepSeconds) / 86_400
   const { sfu, origin, measuredOn } = model
   return [
     `${workload.name === 'trace' ? 'The trace' : `${workload.name}, ${workload.title}`}: ${days.toFixed(1)} days, ${joins} joins; late is a join that takes longer than ${Math.round(goalOf(spec, model))} ms because of load.`,

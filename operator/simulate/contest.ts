@@ -9,7 +9,7 @@ import { type Decided, ours } from './ours.ts'
 import type { Policy } from './policy.ts'
 import { joinP99Ms, type SfuModel } from './sfu-model.ts'
 import { tunedParticipants } from './tune.ts'
-import { STEP_SECONDS, type Workload } from './workload.ts'
+import type { Workload } from './workload.ts'
 import { type Outcome, runWorld } from './world.ts'
 
 export interface Contest {
@@ -87,7 +87,7 @@ export function contest(it: Contest): Result {
     ...ourPolicies(spec, drainSeconds, decided => decisions.push(decided)),
     ...othersPolicies(it, tunedParticipants(tuning)),
   ]
-  const scoredFrom = workload.startsAt + workload.scoredFrom * 1_000 * STEP_SECONDS
+  const scoredFrom = workload.startsAt + workload.scoredFrom * 1_000 * workload.stepSeconds
   return {
     goalMs,
     minimum: clairvoyantMinimum(model, workload, goalMs, minReplicas),

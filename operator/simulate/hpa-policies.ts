@@ -29,7 +29,7 @@ function synced(bounds: Bounds, proposal: Proposal): Scaler {
   return {
     wanted(seen) {
       const { step, stepSeconds, replicas } = seen
-      if (step % (SYNC_SECONDS / stepSeconds) !== 0 || seen.registryIsOut) return undefined
+      if (step % Math.max(1, SYNC_SECONDS / stepSeconds) !== 0 || seen.registryIsOut) return undefined
       const proposed = proposal(seen)
       return proposed === undefined ? undefined : limited(memory, proposed, replicas, step * stepSeconds, bounds)
     },
@@ -66,7 +66,7 @@ export const hpaOnSessions = (perPod: number, graceSeconds: number, bounds: Boun
 
 /** Pods that are being deleted are left out, as the controller does. */
 const samples = (
-  { nodes, step }: Seen,
+  { nodes, step, stepSeconds }: Seen,
   figure: (heartbeat: SimNode['telemetry']['heartbeat']) => number,
   isTooNew: (node: SimNode) => boolean,
 ): PodSample[] =>
@@ -74,7 +74,9 @@ const samples = (
     .filter(({ phase }) => phase === 'starting' || phase === 'open')
     .map(node => {
       if (node.phase === 'starting' || isTooNew(node)) return { state: 'unready' }
-      return isHeard(node, step) ? { state: 'ready', value: figure(node.telemetry.heartbeat) } : { state: 'missing' }
+      return isHeard(node, step, stepSeconds)
+        ? { state: 'ready', value: figure(node.telemetry.heartbeat) }
+        : { state: 'missing' }
     })
 
 /** Prometheus goes on with the last value of a series that is not scraped any more, for so long. */

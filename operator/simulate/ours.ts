@@ -40,7 +40,7 @@ export const ours = (
       wanted(seen) {
         const { now, replicas, step, stepSeconds } = seen
         const isUrgent = loads.hear(seen)
-        if (step % (TICK_SECONDS / stepSeconds) !== 0 && !isUrgent) return undefined
+        if (step % Math.max(1, TICK_SECONDS / stepSeconds) !== 0 && !isUrgent) return undefined
         const registry = { inSight: !seen.registryIsOut, frozen: false }
         const snapshot = { now, spec, replicas, nodes: loads.samples(seen), registry }
         learn(memory, snapshot)
@@ -109,7 +109,7 @@ function loadsOf(spec: RTCAutoscalerSpec) {
         if (node.phase === 'starting') continue
         const kept = keptOf(node)
         if (kept.taken !== node.telemetry.beat) take(kept, seen)
-        else if (kept.load.heard && !isHeard(node, seen.step)) {
+        else if (kept.load.heard && !isHeard(node, seen.step, seen.stepSeconds)) {
           miss(kept.load)
           recount(kept)
         }

@@ -3,10 +3,10 @@ import { later } from '../ambient/clock.ts'
 import type { Chart } from './chart.ts'
 import type { Result } from './contest.ts'
 import type { Curves } from './score.ts'
-import { STEP_SECONDS, type Workload } from './workload.ts'
+import type { Workload } from './workload.ts'
 
 export function pictures(workload: Workload, { outcomes, minimum, goalMs }: Result): readonly Chart[] {
-  const startsAt = later(workload.startsAt, workload.scoredFrom * STEP_SECONDS * 1_000)
+  const startsAt = later(workload.startsAt, workload.scoredFrom * workload.stepSeconds * 1_000)
   const chart = (title: string, unit: string, figure: keyof Curves): Chart => ({
     title,
     unit,

@@ -43,7 +43,7 @@ function shrink(at: Ground, serving: readonly SimNode[], replicas: number, { dea
   for (const node of serving.toSorted(byVictim)) {
     if (excess === 0) return
     if (node.phase === 'starting') at.nodes.remove(node, at.step)
-    else if (spare > 0 && isHeard(node, at.step)) {
+    else if (spare > 0 && isHeard(node, at.step, at.stepSeconds)) {
       close(at, node, deadlineSeconds)
       spare -= 1
     } else continue
@@ -53,7 +53,7 @@ function shrink(at: Ground, serving: readonly SimNode[], replicas: number, { dea
 
 function mayGo({ step, stepSeconds }: Ground, node: SimNode, { emptySeconds }: PoolTerms): boolean {
   if (step >= node.deadlineAt) return true
-  return node.rooms === 0 && isHeard(node, step) && step - node.emptySince >= emptySeconds / stepSeconds
+  return node.rooms === 0 && isHeard(node, step, stepSeconds) && step - node.emptySince >= emptySeconds / stepSeconds
 }
 
 /** As operator/pool/victims.ts: what has not started, then fewest people as they were last heard, then fewest rooms. */

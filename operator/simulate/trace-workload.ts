@@ -3,11 +3,14 @@ import { later } from '../ambient/clock.ts'
 import { type Chance, chanceOf } from './chance.ts'
 import { adHoc, meanRoom } from './meetings.ts'
 import type { Trace, TraceRow } from './trace.ts'
-import { STEP_SECONDS, type Workload } from './workload.ts'
+import type { Workload } from './workload.ts'
 
 /** Before the first row: people come, and the pool settles. */
 const SETTLE_SECONDS = 3_600
 const COME_SECONDS = 1_800
+/** A trace says nothing of what happens between its rows: ten steps from one to the next are enough. */
+const STEPS = [60, 30, 15, 10, 5] as const
+const STEPS_A_ROW = 10
 /** How long meetings last on average, of which a trace says nothing. */
 const MEETING_SECONDS = 1_800
 const SMALLEST_ROOM = 2
@@ -16,6 +19,8 @@ export function traceWorkload(trace: Trace, seed: number): Workload {
   const first = trace[0] as TraceRow
   const last = trace.at(-1) as TraceRow
   const startsAt = later(first.at, -SETTLE_SECONDS * 1_000)
+  const rowSeconds = (last.at - first.at) / 1_000 / (trace.length - 1)
+  const stepSeconds = STEPS.find(seconds => seconds * STEPS_A_ROW <= rowSeconds) ?? 5
   const usualSize = meanRoom(chanceOf(0)).people
   const wantedAt = (second: number): number => {
     if (second < SETTLE_SECONDS) return first.participants * Math.min(1, second / COME_SECONDS)
@@ -29,12 +34,13 @@ export function traceWorkload(trace: Trace, seed: number): Workload {
   return {
     name: 'trace',
     title: 'a trace',
+    stepSeconds,
     startsAt,
-    scoredFrom: SETTLE_SECONDS / STEP_SECONDS,
-    steps: Math.ceil((last.at - startsAt) / 1_000 / STEP_SECONDS),
+    scoredFrom: SETTLE_SECONDS / stepSeconds,
+    steps: Math.ceil((last.at - startsAt) / 1_000 / stepSeconds),
     faults: [],
     advance(step, rooms, events) {
-      const second = step * STEP_SECONDS
+      const second = step * stepSeconds
       const wanted = wantedAt(second)
       const chance: Chance = chanceOf(seed, 1, step)
       for (let missing = wanted - rooms.invited; missing >= SMALLEST_ROOM; missing = wanted - rooms.invited) {

@@ -5,11 +5,10 @@ import type { Fault } from './faults.ts'
 import type { RoomEvents, Rooms } from './rooms.ts'
 import type { SfuModel } from './sfu-model.ts'
 
-export const STEP_SECONDS = 5
-
 export interface Workload {
   readonly name: string
   readonly title: string
+  readonly stepSeconds: number
   /** Step 0. */
   readonly startsAt: Instant
   /** From here on it counts; what is before is for those who learn. */

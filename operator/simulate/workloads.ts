@@ -6,10 +6,12 @@ import { pulse, shareOfPeak } from './day-shape.ts'
 import type { Fault } from './faults.ts'
 import { adHoc, arranged, type Habits, long, meanRoom, meanSeconds } from './meetings.ts'
 import type { RoomPlan } from './rooms.ts'
-import { type Scale, STEP_SECONDS, type Workload } from './workload.ts'
+import type { Scale, Workload } from './workload.ts'
 
 /** A Monday. */
 const startsAt = instant(Date.UTC(2026, 0, 5))
+/** A burst of joins lasts for minutes, and everybody compared decides every 10 or 15 s. */
+const STEP_SECONDS = 5
 const DAY = 86_400
 const LEARNING_DAYS = 7
 const SCORED_DAYS = 2
@@ -103,6 +105,7 @@ export function workloadOf(name: WorkloadName, { model, seed, peakNodes }: Scale
   return {
     name,
     title,
+    stepSeconds: STEP_SECONDS,
     startsAt,
     scoredFrom: (LEARNING_DAYS * DAY) / STEP_SECONDS,
     steps: ((LEARNING_DAYS + SCORED_DAYS) * DAY) / STEP_SECONDS,

@@ -11,7 +11,7 @@ import type { Policy } from './policy.ts'
 import { rooms } from './rooms.ts'
 import { type Curves, type Score, scorer } from './score.ts'
 import type { SfuModel } from './sfu-model.ts'
-import { STEP_SECONDS, type Workload } from './workload.ts'
+import type { Workload } from './workload.ts'
 
 export interface Run {
   readonly model: SfuModel
@@ -30,13 +30,14 @@ export interface Outcome {
 }
 
 export function runWorld({ model, workload, policy, seed, goalMs, minReplicas }: Run): Outcome {
+  const { stepSeconds } = workload
   const chance = chanceOf(seed, 2)
-  const people = rooms(STEP_SECONDS, workload.steps)
-  const fleetOfNodes = nodes(model, STEP_SECONDS, chance)
-  const entrance = doors(people, fleetOfNodes, model, goalMs, STEP_SECONDS)
-  const scores = scorer(model, STEP_SECONDS)
-  const begin = Math.max(0, workload.scoredFrom - policy.warmUpSeconds / STEP_SECONDS)
-  const momentOf = (step: number) => later(workload.startsAt, step * STEP_SECONDS * 1_000)
+  const people = rooms(stepSeconds, workload.steps)
+  const fleetOfNodes = nodes(model, stepSeconds, chance)
+  const entrance = doors(people, fleetOfNodes, model, goalMs, stepSeconds)
+  const scores = scorer(model, stepSeconds)
+  const begin = Math.max(0, workload.scoredFrom - policy.warmUpSeconds / stepSeconds)
+  const momentOf = (step: number) => later(workload.startsAt, step * stepSeconds * 1_000)
   const fleet = policy.fleet()
   const scaler = policy.scaler(momentOf(begin))
   const rank = fleetOfNodes.rank
@@ -45,9 +46,9 @@ export function runWorld({ model, workload, policy, seed, goalMs, minReplicas }:
   for (let step = begin; step < workload.steps; step += 1) {
     const faulty = faultsAt(workload.faults, step)
     const { registryIsOut } = faulty
-    const ground: Ground = { step, stepSeconds: STEP_SECONDS, nodes: fleetOfNodes, doors: entrance, registryIsOut }
+    const ground: Ground = { step, stepSeconds, nodes: fleetOfNodes, doors: entrance, registryIsOut }
     entrance.beginStep(step)
-    warnHosts(fleetOfNodes, step, faulty, chance)
+    warnHosts(fleetOfNodes, step, stepSeconds, faulty, chance)
     for (const node of fleetOfNodes.all) {
       // A node that cannot register is not sent anybody.
       if (node.phase === 'starting' && step >= node.opensAt && !registryIsOut) {
@@ -56,7 +57,7 @@ export function runWorld({ model, workload, policy, seed, goalMs, minReplicas }:
         rank(node)
       }
       if (hostIsGoing(node.host) && node.phase !== 'closed') close(ground, node, Number.POSITIVE_INFINITY)
-      beat(node, step, model, faulty, chance)
+      beat(node, step, stepSeconds, model, faulty, chance)
     }
     workload.advance(step, people, entrance)
     people.advance(step, entrance)
@@ -64,7 +65,7 @@ export function runWorld({ model, workload, policy, seed, goalMs, minReplicas }:
     const wanted = scaler.wanted({
       step,
       now: momentOf(step),
-      stepSeconds: STEP_SECONDS,
+      stepSeconds,
       replicas,
       nodes: fleetOfNodes.all,
       registryIsOut,
@@ -82,11 +83,17 @@ export function runWorld({ model, workload, policy, seed, goalMs, minReplicas }:
   return { policy: policy.name, score: scores.score, curves: scores.curves }
 }
 
-function warnHosts({ hosts }: Nodes, step: number, { hostWarnings }: Faulty, chance: Chance): void {
+function warnHosts(
+  { hosts }: Nodes,
+  step: number,
+  stepSeconds: number,
+  { hostWarnings }: Faulty,
+  chance: Chance,
+): void {
   for (const { sharePerHour, noticeSeconds } of hostWarnings) {
     for (const host of hosts.all) {
-      const isWarned = chance.uniform() < (sharePerHour * STEP_SECONDS) / 3_600
-      if (isWarned && !hostIsGoing(host)) host.goesAt = step + noticeSeconds / STEP_SECONDS
+      const isWarned = chance.uniform() < (sharePerHour * stepSeconds) / 3_600
+      if (isWarned && !hostIsGoing(host)) host.goesAt = step + noticeSeconds / stepSeconds
     }
   }
 }

@@ -44,7 +44,7 @@ function stage(people: readonly number[]) {
   })
   const hear = (step: number): void => {
     for (const both of [step - 1, step])
-      for (const node of ground.all) beat(node, both, model, faultsAt([], both), chanceOf(1))
+      for (const node of ground.all) beat(node, both, 5, model, faultsAt([], both), chanceOf(1))
   }
   const phases = (): string[] => ground.all.map(({ phase, people: count }) => `${phase} ${count}`)
   const step = (fleet: Fleet, when: number, replicas: number, more: Partial<Ground> = {}): string[] => {

@@ -7,7 +7,7 @@ import { ours } from '../../../operator/simulate/ours.ts'
 import type { Policy } from '../../../operator/simulate/policy.ts'
 import { traceWorkload } from '../../../operator/simulate/trace-workload.ts'
 import { tunedParticipants } from '../../../operator/simulate/tune.ts'
-import { STEP_SECONDS, type Workload } from '../../../operator/simulate/workload.ts'
+import type { Workload } from '../../../operator/simulate/workload.ts'
 import { workloadNames, workloadOf } from '../../../operator/simulate/workloads.ts'
 import { type Outcome, runWorld } from '../../../operator/simulate/world.ts'
 import { hill, model, specOf } from './small.ts'
@@ -67,7 +67,8 @@ test('tuning finds as many participants a pod as keep the goal', () => {
   assert.ok(run(keda(2 * tuned, 7_200, bounds), workload).score.lateShare > 0.0018)
 })
 
-const inHour = (hour: number): number => ((hour + 1) * 3_600) / STEP_SECONDS
+/** Rows are five minutes apart, so steps are 30 s; an hour is for settling. */
+const inHour = (hour: number): number => ((hour + 1) * 3_600) / 30
 
 test('while the registry is gone our pool does not shrink, and nobody is cut', () => {
   const workload: Workload = {
