@@ -1,17 +1,18 @@
 // `rtcnode simulate`: reads the files, runs all policies, prints the table, writes the page. Loaded by main.ts when it is chosen.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import { RTCAutoscalerKind, type RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
 import { readAutoscaler } from './autoscaler-file.ts'
 import { BadInputError, shown } from './bad-input.ts'
 import { type Contest, contest, goalOf, type Result } from './contest.ts'
 import livekit from './models/livekit.json' with { type: 'json' }
 import type { SimulateFlags } from './options.ts'
 import { pageOf } from './page.ts'
-import { joinP99Ms, type SfuModel, sfuModelSchema } from './sfu-model.ts'
+import { type SfuModel, sfuModelSchema } from './sfu-model.ts'
 import { inColumns, tableOf } from './table.ts'
 import { readTrace } from './trace.ts'
 import { traceWorkload } from './trace-workload.ts'
+import { usualSpec } from './usual.ts'
 import type { Workload } from './workload.ts'
 import { type WorkloadName, workloadNames, workloadOf } from './workloads.ts'
 
@@ -70,15 +71,6 @@ function specFor({ autoscaler, workload }: SimulateFlags, model: SfuModel): RTCA
     'give the manifest you would apply; examples/autoscaler.yaml is one',
   )
 }
-
-/** A goal that nodes keep up to 80 % of their CPU, and all defaults. */
-export const usualSpec = (model: SfuModel, maxReplicas = 1_000): RTCAutoscalerSpec =>
-  RTCAutoscalerKind.spec.parse({
-    poolName: 'pool',
-    minReplicas: 3,
-    maxReplicas,
-    targets: { joinLatencyP99Ms: Math.round(joinP99Ms(model, 0.8)) },
-  }) as RTCAutoscalerSpec
 
 function modelOf(file: string | undefined): SfuModel {
   if (file === undefined) return sfuModelSchema.parse(livekit)

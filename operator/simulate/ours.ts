@@ -12,8 +12,8 @@ import { type PoolTerms, poolFleet } from './pool-fleet.ts'
 import type { SimNode } from './sim-node.ts'
 
 const TICK_SECONDS = 10
-/** Hourly and daily shapes count after three periods at the earliest. */
-const WARM_UP_DAYS = 7
+/** Shapes of the hour and the day count after three periods at the earliest; load and latency are learned within hours. */
+const WARM_UP_DAYS = { Apply: 7, Recommend: 1 } as const
 
 /** One decision that changed the size, for the report. */
 export interface Decided {
@@ -31,7 +31,7 @@ export const ours = (
   tell: (decided: Decided) => void = () => {},
 ): Policy => ({
   name,
-  warmUpSeconds: WARM_UP_DAYS * 86_400,
+  warmUpSeconds: WARM_UP_DAYS[spec.forecast.mode] * 86_400,
   fleet: () => poolFleet(pool),
   scaler(startsAt): Scaler {
     const memory = newMemory(startsAt)

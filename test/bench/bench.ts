@@ -9,9 +9,11 @@ import { pool1000 } from './pool-1000.ts'
 import { poolRollout } from './pool-rollout.ts'
 import { reaction } from './reaction.ts'
 import { writeSection } from './report.ts'
+import { simulateWeek } from './simulate-week.ts'
 import { start1000 } from './start-1000.ts'
 import { startUp } from './start-up.ts'
 import { tenThousand } from './ten-thousand.ts'
+import { workloads } from './workloads.ts'
 import { writes } from './writes.ts'
 
 const benchmarks: readonly Benchmark[] = [
@@ -25,6 +27,8 @@ const benchmarks: readonly Benchmark[] = [
   handOver,
   startUp,
   agent,
+  simulateWeek,
+  workloads,
 ]
 
 const wanted = process.argv.slice(2)

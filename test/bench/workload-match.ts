@@ -1,0 +1,67 @@
+// One workload with one seed and all policies, in a thread of its own: started by workloads.ts.
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { clairvoyantMinimum } from '../../operator/simulate/clairvoyant.ts'
+import { goalOf, othersPolicies, ourPolicies, TUNED_LATE_SHARE } from '../../operator/simulate/contest.ts'
+import livekit from '../../operator/simulate/models/livekit.json' with { type: 'json' }
+import type { Score } from '../../operator/simulate/score.ts'
+import { type SfuModel, sfuModelSchema } from '../../operator/simulate/sfu-model.ts'
+import { tunedParticipants } from '../../operator/simulate/tune.ts'
+import { usualSpec } from '../../operator/simulate/usual.ts'
+import { type WorkloadName, workloadOf } from '../../operator/simulate/workloads.ts'
+import { runWorld } from '../../operator/simulate/world.ts'
+
+export interface Match {
+  readonly workload: WorkloadName
+  readonly seed: number
+  /** Of a KEDA pod. */
+  readonly participants: number
+}
+
+export interface Played {
+  readonly workload: WorkloadName
+  readonly seed: number
+  readonly minimumNodeHours: number
+  /** Ours with its defaults, ours with the forecast applied, KEDA tuned, the others. */
+  readonly scores: readonly { readonly policy: string; readonly score: Score }[]
+}
+
+export const PEAK_NODES = 30
+const DRAIN_SECONDS = 7_200
+const TUNING_SEED = 100
+
+/** What somebody finds who tries on days like any other. */
+export function tuned(model: SfuModel): number {
+  const bounds = usualSpec(model)
+  return tunedParticipants({
+    model,
+    workload: workloadOf('W1', { model, seed: TUNING_SEED, peakNodes: PEAK_NODES }),
+    seed: TUNING_SEED,
+    goalMs: goalOf(bounds, model),
+    graceSeconds: DRAIN_SECONDS,
+    bounds,
+    lateShare: TUNED_LATE_SHARE,
+  })
+}
+
+function play({ workload: name, seed, participants }: Match): Played {
+  const model = sfuModelSchema.parse(livekit)
+  const spec = usualSpec(model)
+  const workload = workloadOf(name, { model, seed, peakNodes: PEAK_NODES })
+  const goalMs = goalOf(spec, model)
+  const { minReplicas } = spec
+  const policies = [
+    ...ourPolicies(spec, DRAIN_SECONDS),
+    ...othersPolicies({ model, spec, seed, drainSeconds: DRAIN_SECONDS }, participants),
+  ]
+  return {
+    workload: name,
+    seed,
+    minimumNodeHours: clairvoyantMinimum(model, workload, goalMs, minReplicas).nodeHours,
+    scores: policies.map(policy => {
+      const { score } = runWorld({ model, workload, policy, seed, goalMs, minReplicas })
+      return { policy: policy.name, score }
+    }),
+  }
+}
+
+if (!isMainThread) parentPort?.postMessage(play(workerData as Match))
