@@ -116,7 +116,8 @@ export function doors(rooms: Rooms, nodes: Nodes, model: SfuModel, goalMs: numbe
     },
     evict(node, because) {
       const back: { room: number; people: number }[] = []
-      for (const room of rooms.on(node.slot)) {
+      // To find its rooms takes a walk over all there are.
+      for (const room of node.rooms === 0 ? [] : rooms.on(node.slot)) {
         const people = rooms.evict(room)
         tally[because] += people
         if (people > 0) back.push({ room, people })

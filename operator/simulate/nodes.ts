@@ -11,7 +11,7 @@ import { type SimNode, simNode } from './sim-node.ts'
  * Rooms are small when they are placed. Without a guess of what they will be, an empty node would be sent all rooms of a minute
  * (jicofo#1298); jicofo adds recent joins times their average cost too.
  */
-const GROWTH_SECONDS = 150
+const GROWTH_SECONDS = 200
 
 export interface Nodes {
   readonly all: readonly SimNode[]
@@ -42,7 +42,7 @@ export function nodes(model: SfuModel, stepSeconds: number, chance: Chance): Nod
   let rooms = 0
 
   const expectedOf = ({ expected, expectedAt }: SimNode): number =>
-    expected === 0 ? 0 : expected * Math.exp(((expectedAt - now) * stepSeconds) / GROWTH_SECONDS)
+    expected * Math.max(0, 1 - ((now - expectedAt) * stepSeconds) / GROWTH_SECONDS)
 
   return {
     all,

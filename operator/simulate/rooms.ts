@@ -127,7 +127,7 @@ export function rooms(stepSeconds: number, steps: number): Rooms {
     open({ size, gatherSeconds, lengthSeconds, stageTracks = 0 }, step) {
       if (known === capacity && free.length === 0) grow()
       const room = free.pop() ?? known++
-      const groups = Math.min(GROUPS, size - 1)
+      const groups = Math.min(GROUPS, size - 1, Math.max(1, inSteps(gatherSeconds)))
       people[room] = 0
       waiting[room] = 0
       toCome[room] = size

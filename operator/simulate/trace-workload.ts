@@ -8,9 +8,9 @@ import type { Workload } from './workload.ts'
 /** Before the first row: people come, and the pool settles. */
 const SETTLE_SECONDS = 3_600
 const COME_SECONDS = 1_800
-/** A trace says nothing of what happens between its rows: ten steps from one to the next are enough. */
+/** A trace says nothing of what happens between its rows: five steps from one to the next are enough. */
 const STEPS = [60, 30, 15, 10, 5] as const
-const STEPS_A_ROW = 10
+const STEPS_A_ROW = 5
 /** How long meetings last on average, of which a trace says nothing. */
 const MEETING_SECONDS = 1_800
 const SMALLEST_ROOM = 2
