@@ -67,8 +67,8 @@ test('tuning finds as many participants a pod as keep the goal', () => {
   assert.ok(run(keda(2 * tuned, 7_200, bounds), workload).score.lateShare > 0.0018)
 })
 
-/** Rows are five minutes apart, so steps are 30 s; an hour is for settling. */
-const inHour = (hour: number): number => ((hour + 1) * 3_600) / 30
+/** The step of an hour of the trace; before it there is one for settling. */
+const inHour = (hour: number): number => ((hour + 1) * 3_600) / traceWorkload(hill, 1).stepSeconds
 
 test('while the registry is gone our pool does not shrink, and nobody is cut', () => {
   const workload: Workload = {
