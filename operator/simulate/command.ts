@@ -19,9 +19,10 @@ import { type WorkloadName, workloadNames, workloadOf } from './workloads.ts'
 /** @throws {BadInputError} whatever is wrong with flags and files. */
 export function simulate(flags: SimulateFlags, print: (line: string) => void): void {
   const seed = numberOf(flags.seed, '--seed', { fallback: 1, least: 0, most: 2 ** 31 - 1 })
-  const drainSeconds = numberOf(flags.drainSeconds, '--drain-seconds', { fallback: 7_200, least: 0, most: 604_800 })
   const model = modelOf(flags.classModel)
   const workload = workloadFor(flags, model, seed)
+  const fallback = workload.drainSeconds
+  const drainSeconds = numberOf(flags.drainSeconds, '--drain-seconds', { fallback, least: 0, most: 604_800 })
   const spec = specFor(flags, model)
   const subject = { model, workload, spec, seed, drainSeconds } satisfies Contest
   const result = contest(subject)

@@ -56,7 +56,10 @@ export function ourPolicies(
 export const OURS = 'RTCAutoscaler'
 export const OURS_APPLIED = 'RTCAutoscaler, forecast applied'
 
-export function othersPolicies(contest: Omit<Contest, 'workload'>, participants: number): readonly Policy[] {
+export function othersPolicies(
+  contest: Pick<Contest, 'model' | 'spec' | 'drainSeconds'>,
+  participants: number,
+): readonly Policy[] {
   const { model, spec: bounds, drainSeconds } = contest
   const room = meanRoom(chanceOf(0))
   const sessions = Math.round((CPU_PERCENT / 100) * model.node.streamsAtFull * (room.people / room.streams))

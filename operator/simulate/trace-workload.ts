@@ -14,6 +14,7 @@ const STEPS_A_ROW = 5
 /** How long meetings last on average, of which a trace says nothing. */
 const MEETING_SECONDS = 1_800
 const SMALLEST_ROOM = 2
+const DRAIN_SECONDS = 7_200
 
 export function traceWorkload(trace: Trace, seed: number): Workload {
   const first = trace[0] as TraceRow
@@ -39,6 +40,7 @@ export function traceWorkload(trace: Trace, seed: number): Workload {
     scoredFrom: SETTLE_SECONDS / stepSeconds,
     steps: Math.ceil((last.at - startsAt) / 1_000 / stepSeconds),
     faults: [],
+    drainSeconds: DRAIN_SECONDS,
     advance(step, rooms, events) {
       const second = step * stepSeconds
       const wanted = wantedAt(second)

@@ -16,6 +16,8 @@ export interface Workload {
   /** The step after the last. */
   readonly steps: number
   readonly faults: readonly Fault[]
+  /** How long people here need to be given on a node that goes, so that hardly anybody is cut. */
+  readonly drainSeconds: number
   /** Opens the rooms of this step, or ends some early. */
   advance(step: number, rooms: Rooms, events: RoomEvents): void
 }

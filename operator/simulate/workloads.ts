@@ -15,10 +15,13 @@ const STEP_SECONDS = 5
 const DAY = 86_400
 const LEARNING_DAYS = 7
 const SCORED_DAYS = 2
+/** Longer than the meetings that are arranged. */
+const DRAIN_SECONDS = 7_200
 
 interface Kind {
   readonly title: string
   readonly habits: Habits
+  readonly drainSeconds?: number
   /** Rooms that come on top, once: `seconds` from step 0. */
   readonly extra?: (chance: Chance, usual: Usual) => readonly Burst[]
   readonly faults?: (chance: Chance) => readonly FaultInSeconds[]
@@ -64,7 +67,11 @@ const kinds = {
         return { from, to: from + STEP_SECONDS, rooms: 1, plan: () => assembly }
       }),
   },
-  W5: { title: 'one meeting in eight goes on for hours', habits: { arranged: 0.5, long: 0.12 } },
+  W5: {
+    title: 'one meeting in eight goes on for hours, so people are given twelve',
+    habits: { arranged: 0.5, long: 0.12 },
+    drainSeconds: 12 * 3_600,
+  },
   W6: {
     title: 'telemetry fails: a third of the nodes silent, the registry gone',
     habits: weekday,
@@ -94,7 +101,7 @@ export type WorkloadName = keyof typeof kinds
 export const workloadNames = Object.keys(kinds) as WorkloadName[]
 
 export function workloadOf(name: WorkloadName, { model, seed, peakNodes }: Scale): Workload {
-  const { title, habits, extra, faults }: Kind = kinds[name]
+  const { title, habits, drainSeconds = DRAIN_SECONDS, extra, faults }: Kind = kinds[name]
   const room = meanRoom(chanceOf(0))
   const roomsAtPeak = (peakNodes * model.node.streamsAtFull) / room.streams
   const perSecondAtPeak = roomsAtPeak / meanSeconds(habits)
@@ -109,6 +116,7 @@ export function workloadOf(name: WorkloadName, { model, seed, peakNodes }: Scale
     startsAt,
     scoredFrom: (LEARNING_DAYS * DAY) / STEP_SECONDS,
     steps: ((LEARNING_DAYS + SCORED_DAYS) * DAY) / STEP_SECONDS,
+    drainSeconds,
     faults: (faults?.(chanceOf(seed, 5)) ?? []).map(inSteps),
     advance(step, rooms) {
       const second = step * STEP_SECONDS

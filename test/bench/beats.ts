@@ -13,6 +13,10 @@ import type { Cluster } from '../cluster/cluster.ts'
 export interface Beats extends AsyncDisposable {
   /** Puts the first heartbeat at once; resolves when etcd has it. Goes on until the end. */
   begin(name: string, podUID: string): Promise<void>
+  /** What each node tells from now on, about; streams and traffic go along with it. Default 40. */
+  cpuPercent: number
+  /** All nodes beat now, and again when it is their turn; resolves when etcd has it. */
+  tellAll(): Promise<void>
   /** Values written since the start. */
   readonly written: number
 }
@@ -34,7 +38,7 @@ export async function startBeats({ registry }: Pick<Cluster, 'registry'>): Promi
 
   const put = ({ name, podUID }: { name: string; podUID: string }) => ({
     key: Buffer.from(nodeKey(connection.prefix, objectKey(name, 'default'))),
-    value: Buffer.from(JSON.stringify(heartbeat(podUID, ++written))),
+    value: Buffer.from(JSON.stringify(heartbeat(podUID, ++written, beats.cpuPercent))),
     lease,
   })
 
@@ -53,14 +57,15 @@ export async function startBeats({ registry }: Pick<Cluster, 'registry'>): Promi
       await writeSlot(slots[turn % SLOTS] ?? [])
     }
   }
-  const beating = keepBeating()
 
-  return {
+  const beats: Beats = {
     async begin(name, podUID) {
       const node = { name, podUID }
       slots[begun++ % SLOTS]?.push(node)
       await connection.put(put(node))
     },
+    cpuPercent: 40,
+    tellAll: async () => void (await Promise.all(slots.map(writeSlot))),
     get written() {
       return written
     },
@@ -70,10 +75,12 @@ export async function startBeats({ registry }: Pick<Cluster, 'registry'>): Promi
       connection.close()
     },
   }
+  const beating = keepBeating()
+  return beats
 }
 
-/** As of a node with some fifty people, whose load moves a little all the time. */
-function heartbeat(podUID: string, seq: number): Heartbeat {
+/** As of a node with some fifty people, whose load moves a little all the time. More load is more cameras, not more people. */
+function heartbeat(podUID: string, seq: number, cpu: number): Heartbeat {
   const about = (value: number): number => Math.round(value * (0.97 + 0.06 * Math.random()) * 10) / 10
   return {
     podUID,
@@ -82,11 +89,11 @@ function heartbeat(podUID: string, seq: number): Heartbeat {
     state: 'serving',
     sessions: 50,
     rooms: 12,
-    streams: 400,
-    cpu: about(40),
+    streams: 10 * cpu,
+    cpu: about(cpu),
     mem: about(30),
-    bandwidthMbps: about(120),
-    packetsPerSecond: about(15_000),
+    bandwidthMbps: about(3 * cpu),
+    packetsPerSecond: about(375 * cpu),
     forwardLatencyP99Ms: about(4),
     packetLossPercent: about(0.5),
     jitterMs: about(3),

@@ -2,6 +2,8 @@
 // their sections of docs/benchmarks.md. Needs the bundle and the binaries.
 import { loadavg } from 'node:os'
 import { agent } from './agent.ts'
+import { breach } from './breach.ts'
+import { decide10000 } from './decide-10000.ts'
 import type { Benchmark, Figure } from './figure.ts'
 import { handOver } from './hand-over.ts'
 import { plan10000 } from './plan-10000.ts'
@@ -27,6 +29,8 @@ const benchmarks: readonly Benchmark[] = [
   handOver,
   startUp,
   agent,
+  breach,
+  decide10000,
   simulateWeek,
   workloads,
 ]

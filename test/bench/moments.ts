@@ -13,6 +13,8 @@ import { NotInTime } from '../cluster/until.ts'
 /** Readings of performance.now(), by the last part of the object's or key's name. */
 export interface Moments extends AsyncDisposable {
   at(name: string): number | undefined
+  /** How many names with this prefix have been seen. */
+  count(prefix: string): number
   /** Resolves with the moment at which so many names with this prefix had been seen; rejects with NotInTime. */
   reached(prefix: string, count: number, withinMs: number): Promise<number>
 }
@@ -87,6 +89,7 @@ function moments(watch: (note: Noted, signal: AbortSignal) => Promise<void>): Mo
 
   return {
     at: name => first.get(name),
+    count: prefix => [...first.keys()].filter(name => name.startsWith(prefix)).length,
     async reached(prefix, count, withinMs) {
       const { promise, resolve, reject } = Promise.withResolvers<number>()
       let seen = 0

@@ -26,18 +26,18 @@ export interface Played {
 }
 
 export const PEAK_NODES = 30
-const DRAIN_SECONDS = 7_200
 const TUNING_SEED = 100
 
 /** What somebody finds who tries on days like any other. */
 export function tuned(model: SfuModel): number {
   const bounds = usualSpec(model)
+  const workload = workloadOf('W1', { model, seed: TUNING_SEED, peakNodes: PEAK_NODES })
   return tunedParticipants({
     model,
-    workload: workloadOf('W1', { model, seed: TUNING_SEED, peakNodes: PEAK_NODES }),
+    workload,
     seed: TUNING_SEED,
     goalMs: goalOf(bounds, model),
-    graceSeconds: DRAIN_SECONDS,
+    graceSeconds: workload.drainSeconds,
     bounds,
     lateShare: TUNED_LATE_SHARE,
   })
@@ -49,10 +49,8 @@ function play({ workload: name, seed, participants }: Match): Played {
   const workload = workloadOf(name, { model, seed, peakNodes: PEAK_NODES })
   const goalMs = goalOf(spec, model)
   const { minReplicas } = spec
-  const policies = [
-    ...ourPolicies(spec, DRAIN_SECONDS),
-    ...othersPolicies({ model, spec, seed, drainSeconds: DRAIN_SECONDS }, participants),
-  ]
+  const { drainSeconds } = workload
+  const policies = [...ourPolicies(spec, drainSeconds), ...othersPolicies({ model, spec, drainSeconds }, participants)]
   return {
     workload: name,
     seed,

@@ -17,7 +17,7 @@ export const workloads: Benchmark = {
   title: 'Eight workloads, our policy and others',
   method: `\`rtcnode simulate\`, seeds ${SEEDS.join(', ')}: two working days after a week to learn from, ${PEAK_NODES} nodes' worth of streams at the peak, nodes in their final size twice that. Late is a join
 that takes longer than ${Math.round(joinP99Ms(model, 0.8))} ms because of load. KEDA has the most participants a pod that leave ${TUNED_LATE_SHARE * 100} % late on W1 with a seed of its own, as somebody would find who tunes it on usual days; its
-pods and our nodes are given two hours to empty, those with “10 min grace” ten minutes. The clairvoyant minimum packs everybody perfectly and needs no time to start nodes. Figures are means with
+pods and our nodes are given two hours to empty (W5: twelve), those with “10 min grace” ten minutes. The clairvoyant minimum packs everybody perfectly and needs no time to start nodes. Figures are means with
 95 % intervals over the seeds. SFU model: ${livekit.sfu}; ${livekit.origin}.
 
 ${workloadNames.map(name => `- **${name}** ${workloadOf(name, { model, seed: 1, peakNodes: 1 }).title}`).join('\n')}`,
