@@ -24,8 +24,10 @@ export interface ClusterOptions {
   kwokNodes?: number
   /** Takes the API server's own limits off, for benches. */
   highThroughput?: boolean
-  /** An API of metrics may join (keda.ts), and an HPA is looked at every second. */
+  /** An API of metrics may join (keda.ts), and HPAs are looked at each `hpaPeriodSeconds`. */
   autoscaling?: boolean
+  /** Default 1, for tests. Everywhere else it is 15. */
+  hpaPeriodSeconds?: number
   /** Both etcds with fsync, for tests that kill one. */
   durable?: boolean
   /** The registry speaks only mutual TLS. */
@@ -78,7 +80,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 
 async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promise<Cluster> {
   const { hosts = 0, kwokNodes = 0, durable = false, highThroughput = false, log = console.error } = options
-  const { autoscaling = false } = options
+  const { autoscaling = false, hpaPeriodSeconds = 1 } = options
   const binaries = await ensureBinaries(kwokNodes > 0 ? [...controlPlaneBinaries, 'kwok'] : controlPlaneBinaries, {
     log,
   })
@@ -118,7 +120,7 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
     started(
       startControllerManager(site, {
         binary: binaries['kube-controller-manager'],
-        ...(autoscaling && { hpaPeriodSeconds: 1 }),
+        ...(autoscaling && { hpaPeriodSeconds }),
       }),
     ),
     started(startScheduler(site, binaries['kube-scheduler'])),

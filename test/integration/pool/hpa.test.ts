@@ -1,12 +1,10 @@
 // Real HPAs scale a pool through its scale subresource: those that the real KEDA makes, and one written by hand. The load that
 // they see is a number that the test serves.
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { ensureBinaries } from '../../cluster/binaries.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { kedaBinaries, startKeda } from '../../cluster/keda.ts'
+import { type Load, startLoad } from '../../cluster/load.ts'
 import { startOperator } from '../harness/operator.ts'
 import { startWorldWith, suiteIn } from '../harness/world.ts'
 import { isClosed, isOpen, type PoolName, type PoolScene, poolScene } from './pool-scene.ts'
@@ -109,26 +107,6 @@ suiteIn(startAutoscaledWorld, 'a pool under an HPA', 3, promise => {
     assert.equal((await scene.pool(publisher)).spec.replicas, 1)
   })
 })
-
-interface Load extends AsyncDisposable {
-  readonly url: string
-  people: number
-}
-
-/** Serves `{"people": <number>}`. */
-async function startLoad(people: number): Promise<Load> {
-  const server = createServer((_request, answer) => answer.end(JSON.stringify({ people: load.people })))
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const load: Load = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    people,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise(closed => server.close(closed))
-    },
-  }
-  return load
-}
 
 // By default an HPA gives four at a time, and waits five minutes before it takes any away.
 const asAsked = { stabilizationWindowSeconds: 0, policies: [{ type: 'Pods', value: 100, periodSeconds: 1 }] }
