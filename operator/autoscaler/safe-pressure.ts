@@ -13,13 +13,13 @@ export interface SafePressure {
   readonly margin: number
 }
 
-/** So many standard deviations: of normal pressures, 93 % of nodes are below the knee then. */
-const DEVIATIONS = 1.5
+/** So many standard deviations: of normal pressures, 98 % of nodes are below the knee then. */
+const DEVIATIONS = 2
 /** A pool whose nodes differ that much has rooms that are too large for its nodes; more nodes do not mend it. */
 const LEAST = 0.3
 
 /**
- * `max(0.3, trim · knee − 1.5 σ)`, and never above the pressure of prewarming: from there the pool is to have more room, and
+ * `max(0.3, trim · knee − 2 σ)`, and never above the pressure of prewarming: from there the pool is to have more room, and
  * so much more that its mean falls below it.
  */
 export function safePressureOf(

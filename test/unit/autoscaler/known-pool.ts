@@ -10,7 +10,7 @@ export const BEFORE_NINE = instant(MONDAY + (8 * 60 + 58) * 60_000)
 export const known = (now: Instant = BEFORE_NINE): Memory => {
   const memory = newMemory(now)
   memory.learning.capacity.pool = 1_000
-  memory.learning.dispersion.sigma = 0.13 / 1.5
+  memory.learning.dispersion.sigma = 0.13 / 2
   return memory
 }
 
