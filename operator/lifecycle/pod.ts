@@ -7,6 +7,7 @@ import type { OwnerReference } from '../api/meta.ts'
 import { drainSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import { agentNodeOptions } from '../node-options.ts'
 import {
   type AgentSettings,
   addressSourceOf,
@@ -147,10 +148,7 @@ function sfuContainerOf(container: Container, node: RTCNode, { spec }: RTCNodeCl
 }
 
 /** The agent runs beside every SFU and does little: without compiler and with small heaps it needs a third less memory. */
-export const lean = [
-  literal('NODE_OPTIONS', '--jitless --max-semi-space-size=1 --v8-pool-size=0 --max-old-space-size=64'),
-  literal('MALLOC_ARENA_MAX', '1'),
-]
+export const lean = [literal('NODE_OPTIONS', agentNodeOptions), literal('MALLOC_ARENA_MAX', '1')]
 
 const LOOPBACK = '127.0.0.1'
 

@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import type { Pod } from '../../operator/api/core.ts'
 import type { RTCNode } from '../../operator/api/rtcnode.ts'
+import { operatorEnvironment } from '../../operator/node-options.ts'
 import { type Cluster, type ClusterOptions, startCluster } from '../cluster/cluster.ts'
 import { until } from '../cluster/until.ts'
 import { simClass } from '../integration/harness/class.ts'
@@ -62,7 +63,10 @@ function asUsersRunIt(): OperatorOptions {
   const { PROFILE: folder } = process.env
   return {
     program: join(root, 'dist/rtcnode.js'),
-    ...(folder && { env: { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${folder}` } }),
+    env: {
+      ...operatorEnvironment,
+      ...(folder && { NODE_OPTIONS: `${operatorEnvironment.NODE_OPTIONS} --cpu-prof --cpu-prof-dir=${folder}` }),
+    },
   }
 }
 

@@ -19,7 +19,7 @@ export const tenThousand: Benchmark = {
   method: `A pool of 10 RTCNodes, with a pod each on fake nodes, is scaled to ${COUNT}. All beat each 3 s with full heartbeats that are
 never the same twice, written to etcd by one cheap writer: the machine could not carry ${COUNT} agents beside everything else, and the operator
 cannot tell the difference. CPU is that of the operator's process over ${BEAT_SECONDS} s of beats with nothing else to do; memory is its resident set after
-that, with Node's default heap settings. A restart goes from the start of the process until /readyz answers 200, which means: all caches and the fleet view
+that. A restart goes from the start of the process until /readyz answers 200, which means: all caches and the fleet view
 are complete.`,
   async run(log) {
     await using stage = await startStage({ kwokNodes: Math.ceil(COUNT / 900) })
