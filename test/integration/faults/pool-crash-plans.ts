@@ -9,15 +9,15 @@ import { type Operators, startOperators } from './one-after-another.ts'
 import { expectOutcome, type Gathering, gathering, type PlannedWrite, setTraps } from './traps.ts'
 import type { Write } from './writes.ts'
 
-type CrashWorld = World<Operators>
+export type CrashWorld = World<Operators>
 
 export interface Workload {
   readonly name: string
   /** What is there before; the operator is not killed in it. */
-  prepare(scene: PoolScene): Promise<void>
+  prepare(scene: PoolScene, world: CrashWorld): Promise<void>
   /** Asks for a change and sees it through to its end. */
   act(scene: PoolScene): Promise<void>
-  /** The writes of the pool controller, and how often each comes in a run where nothing happens. */
+  /** The writes of the controller under test, and how often each comes in a run where nothing happens. */
   readonly writes: Readonly<Record<string, number>>
 }
 
@@ -74,13 +74,13 @@ const writesIn = ({ operator }: CrashWorld, { namespace }: PoolScene): Write[] =
   operator.gate.writes.filter(write => write.namespace === namespace)
 
 /** Of these each has a plan. Of the statuses the first of a kind has: how many there are is chance. */
-const onObjects = /^(create|delete) (rtcnode|controllerrevision)$|^(close|reopen) node$/
+const onObjects = /^(create|delete) (rtcnode|controllerrevision)$|^(close|reopen) node$|^set replicas$/
 
 async function cleanRun(world: CrashWorld, workload: Workload): Promise<unknown> {
   let outcome: unknown
   await playScene(world, `clean ${workload.name}`, async single => {
     const scene = poolScene(single, world)
-    await workload.prepare(scene)
+    await workload.prepare(scene, world)
     const begun = writesIn(world, scene).length
     await workload.act(scene)
     const seen = writesIn(world, scene)
@@ -119,6 +119,7 @@ async function outcomeIn({ fleet, ...world }: CrashWorld, scene: PoolScene): Pro
     deleted: times('delete rtcnode'),
     closed: times('close node'),
     reopened: times('reopen node'),
+    scaled: times('set replicas'),
     people: fleet.ledger.sessions
       .filter(({ node }) => node.startsWith(`${scene.namespace}/`))
       .map(({ ending }) => ending?.how ?? 'connected')
@@ -139,7 +140,7 @@ async function carryOut(
     `${when} ${write} ${nth} ${workload.name}`,
     async single => {
       const scene = poolScene(single, world)
-      const prepared = workload.prepare(scene)
+      const prepared = workload.prepare(scene, world)
       await Promise.allSettled([prepared]).then(() => together.arrive())
       await prepared
       const trap = setTrap(scene.namespace, plan)
