@@ -52,6 +52,8 @@ export interface ControllerOptions {
   reconcile(key: ObjectKey, context: ReconcileContext): Promise<ReconcileResult | undefined>
   /** Leadership. Until it holds, keys wait; caches stay warm. */
   mayWrite(): boolean
+  /** Keys that hundreds of others must not delay: they take turns with those. Default: none. */
+  isUrgent?(key: ObjectKey): boolean
   /** More about the object for every log line of its reconcile, such as its UID. */
   logFields?(key: ObjectKey): LogFields
   /** The caches show this controller's own last writes about the key; see expectations.ts. Default: always. */
@@ -135,7 +137,7 @@ export function runController(options: ControllerOptions): Controller {
   return {
     name,
     async run(signal) {
-      const queue = workQueue<ObjectKey>({ name, clock, random, metrics })
+      const queue = workQueue<ObjectKey>({ name, isUrgent: options.isUrgent, clock, random, metrics })
       const enqueue: Enqueue = (key, afterMs = 0) => queue.addAfter(key, afterMs)
       const enqueueInitial: Enqueue = key => queue.add(key, 'low')
       const unsubscribes = watches.map(it => it.subscribe(enqueue, enqueueInitial))

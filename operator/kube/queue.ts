@@ -4,11 +4,17 @@ import type { Clock, Monotonic } from '../ambient/clock.ts'
 import { jittered, type Random } from '../ambient/random.ts'
 import type { KubeMetrics } from './metrics.ts'
 
-/** `low`: one of very many that nobody waits for, such as the objects of the first list. */
-export type Priority = 'normal' | 'low'
+/**
+ * `urgent` and `normal` take turns: however many there are of one, the other goes on. `low`, after both: one of very many that
+ * nobody waits for, such as the objects of the first list.
+ */
+export type Priority = 'urgent' | 'normal' | 'low'
 
 export interface WorkQueue<K extends string> {
-  /** Ready now. A key in progress comes once more when it is done; a later time asked for before is dropped. */
+  /**
+   * Ready now, by default as urgent as the key is. A key in progress comes once more when it is done; a later time asked for
+   * before is dropped.
+   */
   add(key: K, priority?: Priority): void
   /** Ready after `ms`, unless it is ready, or due, earlier. */
   addAfter(key: K, ms: number): void
@@ -27,8 +33,10 @@ export interface WorkQueue<K extends string> {
   close(): void
 }
 
-export interface WorkQueueOptions {
+export interface WorkQueueOptions<K> {
   name: string
+  /** Asked whenever a key becomes ready. Default: none is. */
+  isUrgent?: ((key: K) => boolean) | undefined
   clock: Clock
   random: Random
   metrics: KubeMetrics
@@ -37,39 +45,43 @@ export interface WorkQueueOptions {
 const FIRST_RETRY_MS = 5
 const MAX_RETRY_MS = 60_000
 const RETRY_JITTER = 0.2
+const RANK: Readonly<Record<Priority, number>> = { urgent: 2, normal: 1, low: 0 }
+/** Two turns. */
+const URGENT_FIRST = ['urgent', 'normal', 'low'] as const
+const URGENT_NEXT = ['normal', 'urgent', 'low'] as const
 
 interface Waiter<K> {
   give(key: K | undefined): void
 }
 
-export function workQueue<K extends string>({ name, clock, random, metrics }: WorkQueueOptions): WorkQueue<K> {
+export function workQueue<K extends string>(options: WorkQueueOptions<K>): WorkQueue<K> {
+  const { name, isUrgent = () => false, clock, random, metrics } = options
   // A key is ready, in progress (perhaps to come again), due later, or unknown. `ready` and `due` exclude each other.
-  const ready: Record<Priority, Map<K, Monotonic>> = { normal: new Map(), low: new Map() }
+  const ready: Record<Priority, Map<K, Monotonic>> = { urgent: new Map(), normal: new Map(), low: new Map() }
   const inProgress = new Map<K, { since: Monotonic; again?: Priority }>()
   const due = new Map<K, { at: Monotonic; cancel: () => void }>()
   const failures = new Map<K, number>()
   const waiters = new Set<Waiter<K>>()
   let closed = false
+  let turn: readonly Priority[] = URGENT_FIRST
 
-  const depth = (): number => ready.normal.size + ready.low.size
+  const depth = (): number => ready.urgent.size + ready.normal.size + ready.low.size
+  const priorityOf = (key: K): Priority | undefined => URGENT_FIRST.find(priority => ready[priority].has(key))
   const secondsSince = (at: Monotonic): number => (clock.monotonic() - at) / 1_000
 
-  function add(key: K, priority: Priority = 'normal'): void {
+  function add(key: K, priority: Priority = isUrgent(key) ? 'urgent' : 'normal'): void {
     if (closed) return
     unschedule(key)
     const working = inProgress.get(key)
     if (working) {
-      if (working.again !== 'normal') working.again = priority
+      if (working.again === undefined || RANK[priority] > RANK[working.again]) working.again = priority
       return
     }
-    if (ready.normal.has(key)) return
-    const since = ready.low.get(key)
-    if (since !== undefined) {
-      if (priority === 'low') return
-      ready.low.delete(key)
-    } else {
-      metrics.workqueue_adds_total.inc({ name })
-    }
+    const before = priorityOf(key)
+    if (before !== undefined && RANK[priority] <= RANK[before]) return
+    const since = before === undefined ? clock.monotonic() : ready[before].get(key)
+    if (before === undefined) metrics.workqueue_adds_total.inc({ name })
+    else ready[before].delete(key)
     ready[priority].set(key, since ?? clock.monotonic())
     serve()
   }
@@ -83,7 +95,7 @@ export function workQueue<K extends string>({ name, clock, random, metrics }: Wo
     if (ms <= 0) return add(key)
     const at = (clock.monotonic() + ms) as Monotonic
     const isEarlierAnyway =
-      ready.normal.has(key) || ready.low.has(key) || inProgress.get(key)?.again || (due.get(key)?.at ?? Infinity) <= at
+      priorityOf(key) !== undefined || inProgress.get(key)?.again || (due.get(key)?.at ?? Infinity) <= at
     if (closed || isEarlierAnyway) return
     unschedule(key)
     const cancel = clock.after(ms, () => {
@@ -104,9 +116,10 @@ export function workQueue<K extends string>({ name, clock, random, metrics }: Wo
   }
 
   function take(): K | undefined {
-    for (const queue of [ready.normal, ready.low]) {
-      for (const [key, since] of queue) {
-        queue.delete(key)
+    for (const priority of turn) {
+      for (const [key, since] of ready[priority]) {
+        ready[priority].delete(key)
+        turn = priority === 'urgent' ? URGENT_NEXT : URGENT_FIRST
         inProgress.set(key, { since: clock.monotonic() })
         metrics.workqueue_queue_duration_seconds.observe({ name }, secondsSince(since))
         return key

@@ -54,6 +54,8 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
           deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
       },
     ],
+    // Where all nodes of a pool fill up at once, each of them has to be told; what helps them is the node that starts.
+    isUrgent: key => isStarting(deps.nodeCache.get(key)),
     logFields: key => ({ uid: deps.nodeCache.get(key)?.metadata.uid }),
     caughtUp: key => deps.expectations.caughtUp(key) && memory.intentSeen(key, deps.fleet.intent(key)),
     reconcile: (key, context) => reconcile(key, context, deps, memory),
@@ -132,10 +134,13 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
   }
 }
 
-function doingOf({ metadata, status }: RTCNode): Doing | undefined {
-  if (metadata.deletionTimestamp !== undefined) return 'draining'
-  return (status?.phase ?? 'Pending') === 'Pending' ? 'starting' : undefined
+function doingOf(node: RTCNode): Doing | undefined {
+  if (node.metadata.deletionTimestamp !== undefined) return 'draining'
+  return isStarting(node) ? 'starting' : undefined
 }
+
+const isStarting = (node: RTCNode | undefined): boolean =>
+  node !== undefined && node.metadata.deletionTimestamp === undefined && (node.status?.phase ?? 'Pending') === 'Pending'
 
 function tell(node: RTCNode, { status, because }: Decision, { events }: LifecycleDeps): void {
   const before = conditionOf(node.status?.conditions, 'Ready')?.reason

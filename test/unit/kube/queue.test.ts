@@ -8,9 +8,10 @@ import { type WorkQueue, workQueue } from '../../../operator/kube/queue.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
 
-function newQueue(clock: FakeClock = fakeClock()) {
+function newQueue(clock: FakeClock = fakeClock(), isUrgent?: (key: string) => boolean) {
   const registry = metricRegistry()
-  const queue = workQueue<string>({ name: 'q', clock, random: seededRandom(), metrics: kubeMetrics(registry) })
+  const metrics = kubeMetrics(registry)
+  const queue = workQueue<string>({ name: 'q', isUrgent, clock, random: seededRandom(), metrics })
   return { clock, queue, registry }
 }
 const never = new AbortController().signal
@@ -137,6 +138,33 @@ test('objects of the first list let everything else pass, and a change promotes 
   queue.add('urgent')
   queue.add('c')
   assert.deepEqual(await drain(queue), ['urgent', 'c', 'a', 'b'])
+})
+
+test('urgent keys and others take turns, so that neither waits for all of the other kind', async () => {
+  const { queue } = newQueue(fakeClock(), key => key.startsWith('new'))
+  for (const initial of ['x', 'y']) queue.add(initial, 'low')
+  for (const full of ['a', 'b', 'c', 'd']) queue.add(full)
+  queue.add('new-1')
+  queue.addAfter('new-2', 0)
+  queue.add('b')
+  assert.deepEqual(await drain(queue), ['new-1', 'a', 'new-2', 'b', 'c', 'd', 'x', 'y'])
+})
+
+test('a key that has become urgent is not kept where it was, and is so again after its run', async () => {
+  let urgent = ''
+  const { queue } = newQueue(fakeClock(), key => key === urgent)
+  for (const key of ['a', 'b', 'c']) queue.add(key)
+  urgent = 'c'
+  queue.add('c')
+  queue.add('c', 'low')
+  assert.equal(await queue.next(never), 'c')
+  queue.add('c', 'low')
+  queue.add('c')
+  queue.add('c', 'low')
+  assert.equal(await queue.next(never), 'a')
+  queue.done('c')
+  queue.done('a')
+  assert.deepEqual(await drain(queue), ['c', 'b'])
 })
 
 test('a worker that waits is served at once, and sent home by the signal', async () => {
