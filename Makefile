@@ -51,6 +51,14 @@ demo: build ## The whole story on this machine, about 3 minutes; KEEP=1 keeps it
 bench: build ## Figures with their ratios to a baseline, written to docs/benchmarks.md
 	@node test/bench/bench.ts
 
+.PHONY: calibrate
+calibrate: build ## Measure a real LiveKit, about 7 minutes, and write the simulator's model of it (root)
+	@node test/calibrate/calibrate.ts
+
 .PHONY: crds
 crds: node_modules/.installed ## Write crds/ and docs/api.md from the schemas
 	@node scripts/generate.ts
+
+.PHONY: pictures
+pictures: node_modules/.installed ## Simulate anew what docs/scaling.md shows, some minutes
+	@node scripts/pictures.ts

@@ -18,7 +18,7 @@ const loadFields = {
   joinLatencyP99Ms: measure(3_600_000).optional().describe('99th percentile of the time to join, milliseconds.'),
   joins: count(1_000_000_000)
     .optional()
-    .describe('How many joins joinLatencyP99Ms was taken over; few make it meaningless.'),
+    .describe('How many joins joinLatencyP99Ms was taken over: those of the last 30 s. Few make it meaningless.'),
   forwardLatencyP99Ms: measure(60_000)
     .optional()
     .describe('99th percentile of the time a packet spends in the SFU, milliseconds.'),

@@ -52,6 +52,7 @@ const optionOf = ({
   logarithmic = false,
 }: Chart): EChartsCoreOption => ({
   animation: false,
+  backgroundColor: '#fff',
   color: colours,
   textStyle: { fontFamily: 'system-ui, sans-serif' },
   title: { text: title, textStyle: { fontSize: 14 } },
