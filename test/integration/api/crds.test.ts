@@ -198,7 +198,7 @@ test('refused: another class for a node that has one', async () => {
 })
 
 test('the examples are accepted as they are', async () => {
-  const files = ['livekit-keys', 'livekit-class', 'livekit-class-hostnetwork', 'nodes']
+  const files = ['livekit-keys', 'livekit-class', 'livekit-class-hostnetwork', 'nodes', 'pool', 'autoscaler']
   for (const file of files.map(name => join(root, 'examples', `${name}.yaml`))) {
     const objects = parseAllDocuments(readFileSync(file, 'utf8'))
     const applied = await cluster.kubectl(['apply', '-f', file])
