@@ -38,6 +38,10 @@ export const sfuModelSchema = z.strictObject({
       hostSeconds: times.describe('How much longer when a host must be made first.'),
     })
     .describe('How long nodes take to start; single starts are log-normal between these.'),
+  measurement: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe('How it was measured and what is uncertain, for people: the simulator does not read it.'),
 })
 export type SfuModel = z.infer<typeof sfuModelSchema>
 

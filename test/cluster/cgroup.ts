@@ -49,6 +49,17 @@ function prepare(parent: string, folder: string): void {
   }
 }
 
+/** Ten times the share of CPU that others get when there is too little of it: for measuring beside other work. */
+export function favourHostCgroup(name: string): void {
+  const weights: Readonly<Record<string, string>> = { 'cpu.shares': '10240', 'cpu.weight': '1000' }
+  for (const tree of trees()) {
+    for (const [file, weight] of Object.entries(weights)) {
+      const path = join(tree, name, file)
+      if (existsSync(path)) writeFileSync(path, weight)
+    }
+  }
+}
+
 /**
  * Kills all processes in the cgroup and removes it. Synchronous (some 100 ms), because it must also work while this
  * process is exiting. Throws when something does not die within 5 s.

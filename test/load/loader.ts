@@ -27,6 +27,8 @@ export interface LoadOptions {
   holdSeconds?: number
   /** Between two leaves after `holdSeconds`, default 0. */
   leaveEverySeconds?: number
+  /** Of nice(1), default 0; below 0 only as root. */
+  niceness?: number
   log?: (line: string) => void
 }
 
@@ -87,9 +89,10 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
 
 /** Resolves at once, for those who watch while people come and go. */
 export async function launchLoad(options: LoadOptions): Promise<Load> {
-  const { participants, rampSeconds = 0, log = console.error } = options
+  const { participants, rampSeconds = 0, niceness = 0, log = console.error } = options
   const { loader } = await ensureBinaries(['loader'], { log })
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', loader, ...flags(options)], {
+  const prefix = ['-n', String(niceness), 'setpriv', '--pdeathsig', 'KILL', '--']
+  const child = spawn('nice', [...prefix, loader, ...flags(options)], {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true, // a Ctrl-C is for us; we let the participants leave
   })
