@@ -59,7 +59,7 @@ export interface Samples {
   readonly byName: Map<string, Sample>
 }
 
-type Sample = Writable<NodeSample> & { of: RTCNode }
+type Sample = Writable<NodeSample> & { readonly key: ObjectKey; of: RTCNode }
 type Writable<T> = { -readonly [Field in keyof T]: T[Field] }
 
 export const noSamples = (): Samples => ({ byName: new Map() })
@@ -76,8 +76,8 @@ export function sample(pool: RTCNodePool, { byName }: Samples, caches: Autoscale
   const troubles = new Map<string, number>()
   for (const node of owned) {
     const { name } = node.metadata
-    const load = caches.loads.of(keyOf(node))
     const held = byName.get(name) ?? newSample(node)
+    const load = caches.loads.of(held.key)
     if (held.of !== node || held.shape === '') {
       held.of = node
       held.supply = supplyOf(node)
@@ -98,6 +98,7 @@ export function sample(pool: RTCNodePool, { byName }: Samples, caches: Autoscale
 
 const newSample = (node: RTCNode): Sample => ({
   name: node.metadata.name,
+  key: keyOf(node),
   shape: '',
   supply: 'starting',
   waitedForHost: false,

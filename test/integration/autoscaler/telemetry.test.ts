@@ -101,6 +101,21 @@ suiteOfAutoscalers('an autoscaler that does not know', { sideBySide: 1 }, promis
     await scene.expectReplicasKept(pool, 2_000)
   })
 
+  promise('the flag pause-scaling in the registry stops all scaling; deleted, it goes on', async (scene, world) => {
+    const flag = '/sfu/flags/pause-scaling'
+    const pool = await scene.runningPool({ replicas: 1 })
+    await world.etcd.put(flag).value('true')
+    try {
+      const a = await scene.applyAutoscaler({ spec: { minReplicas: 2 } })
+      await scene.expectActive(a, 'Paused', { status: 'False', message: /flag pause-scaling is set.*delete it/ })
+      await scene.expectReplicasKept(pool, 12_000)
+      assert.equal((await scene.autoscaler(a)).status?.desiredReplicas, 2)
+    } finally {
+      await world.etcd.delete().key(flag)
+    }
+    await scene.expectReplicas(pool, 2)
+  })
+
   promise('latency is bad and load is low: no node is made for it, and it says so', async scene => {
     const pool = await scene.runningPool({ replicas: 2 })
     using crowd = scene.crowd(pool, 20)
