@@ -114,7 +114,12 @@ const scalingRules = (windowSeconds: number, description: string, policies: read
         .max(8)
         .default(policies as never)
         .describe('How fast replicas may change.'),
-      tolerance: z.number().min(0).max(1).default(0).describe('A change by this share of replicas, or less, is not made.'),
+      tolerance: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0)
+        .describe('A change by this share of replicas, or less, is not made.'),
     })
     .prefault({})
     .describe(description)
@@ -257,6 +262,12 @@ const leadTimeSchema = z.object({
   coldSeconds: figure('The same when a host must be made first; in seconds.').optional(),
 })
 
+const forecastSchema = z.object({
+  demand: figure('Demand that it expects, in units.'),
+  counts: z.boolean().describe('It has been right often enough. Hour and day also need spec.forecast.mode Apply.'),
+  errorPercent: figure('How far it has been off lately, percent of demand.').optional(),
+})
+
 const rtcAutoscalerStatusSchema = z
   .object({
     observedGeneration: count('The metadata.generation this status was judged against.').optional(),
@@ -275,6 +286,14 @@ const rtcAutoscalerStatusSchema = z
       .optional()
       .describe('The terms of the formula as they are now; written when they move, at most every 30 s.'),
     forecastErrorPercent: figure('How far the forecast has been off lately, percent of demand.').optional(),
+    forecasts: z
+      .object({
+        trend: forecastSchema.describe('By its slope.'),
+        hour: forecastSchema.describe('By what the minute of the hour has brought before.'),
+        day: forecastSchema.describe('By what the minute of the day has brought before.'),
+      })
+      .optional()
+      .describe('What each way to tell it says of the demand until a new node takes rooms.'),
     leadTime: leadTimeSchema.optional().describe('Measured from the wish for a node until it takes rooms.'),
     lastDecision: decisionSchema.optional().describe('The last change.'),
     lastScaleTime: timestamp.optional().describe('When replicas were last changed.'),

@@ -57,9 +57,17 @@ function figuresOf(it: Recommendation) {
     freshPercent: rounded(it.freshPercent),
     terms: roundedTerms(it.terms),
     forecastErrorPercent: rounded(it.forecastErrorPercent),
+    forecasts: rounded(forecastsOf(it)),
     leadTime: rounded(it.leadTime),
   })
 }
+
+function forecastsOf({ forecasts: { trend, hour, day } }: Recommendation): ForecastsTold {
+  const told = (forecast: typeof trend) => compact<ForecastsTold['trend']>(forecast)
+  return { trend: told(trend), hour: told(hour), day: told(day) }
+}
+
+type ForecastsTold = NonNullable<RTCAutoscalerStatus['forecasts']>
 
 export const roundedTerms = (terms: Terms): Terms => rounded(terms)
 

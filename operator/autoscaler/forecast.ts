@@ -1,7 +1,7 @@
 // The demand that is prepared for: the largest of what there is, what its trend leads to while a node starts, and what the hour
 // and the day have brought before (the step "Forecast" of docs/scaling.md). It can only raise. Pure.
 import type { Terms } from '../api/rtcautoscaler.ts'
-import { forecastsOf } from './forecasts.ts'
+import { type Forecasts, forecastsOf } from './forecasts.ts'
 import type { Learning } from './learning.ts'
 import type { Snapshot } from './snapshot.ts'
 
@@ -11,15 +11,18 @@ export interface Expected {
   readonly by: NonNullable<Terms['forecastBy']>
   /** How far such forecasts have been off lately; undefined: there has been nothing to compare with. */
   readonly errorPercent: number | undefined
+  /** All that could be said, whether or not it counts. */
+  readonly said: Forecasts
 }
 
 /** The trend is no learned shape, so it counts always; the others only where spec.forecast.mode is Apply. */
 export function expectedOf(learning: Learning, { spec: { forecast }, now }: Snapshot, load: number): Expected {
-  const { trend, hour, day } = forecastsOf(learning, load, now)
-  let expected: Expected = { demand: load, by: 'now', errorPercent: trend.errorPercent }
+  const said = forecastsOf(learning, load, now)
+  const { trend, hour, day } = said
+  let expected: Expected = { demand: load, by: 'now', errorPercent: trend.errorPercent, said }
   if (!forecast.enabled) return expected
   const consider = (by: Expected['by'], { demand, errorPercent }: typeof trend): void => {
-    if (demand > expected.demand) expected = { demand, by, errorPercent }
+    if (demand > expected.demand) expected = { demand, by, errorPercent, said }
   }
   consider('trend', trend)
   if (forecast.mode === 'Apply' && hour.counts) consider('hour', hour)

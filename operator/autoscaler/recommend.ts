@@ -6,6 +6,7 @@ import { policiesEaseInMs } from './behavior.ts'
 import { type Course, lowered, raised, towards } from './course.ts'
 import { down, whyFrozen } from './down.ts'
 import { explain } from './explain.ts'
+import type { Forecasts } from './forecasts.ts'
 import { joinLatencyP99Of, latencyText } from './latency.ts'
 import { leadTimeOf } from './lead-time.ts'
 import type { Memory } from './memory.ts'
@@ -42,6 +43,8 @@ export interface Recommendation {
   readonly latencyNotLoadRelated: boolean
   readonly telemetryDegraded: boolean
   readonly forecastErrorPercent: number | undefined
+  /** By each way to tell it, also where spec.forecast lets it not count. */
+  readonly forecasts: Forecasts
   readonly leadTime: { readonly warmSeconds?: number; readonly coldSeconds?: number }
   /** Time alone may change the answer after so long; 10 s at most. */
   readonly lookAgainMs: number
@@ -71,6 +74,7 @@ export function recommend(memory: Memory, at: Snapshot): Recommendation {
     latencyNotLoadRelated: isUnrelated,
     telemetryDegraded: sight !== 'good',
     forecastErrorPercent: expected.errorPercent,
+    forecasts: expected.said,
     leadTime: {
       ...(warmSeconds === undefined ? {} : { warmSeconds }),
       ...(coldSeconds === undefined ? {} : { coldSeconds }),

@@ -29,9 +29,10 @@ test('load on closed nodes needs no new ones, and the line says so', () => {
 test('learned shapes are shown and do not count until forecast.mode is Apply', () => {
   const memory = known()
   risesAtTwoMinutesTo(memory, 1.31)
-  const { desired, terms } = recommend(memory, poolOf(carrying(12, 5_900)))
+  const { desired, terms, forecasts } = recommend(memory, poolOf(carrying(12, 5_900)))
   assert.equal(desired, 12)
   assert.equal(terms.forecastBy, 'now')
+  assert.deepEqual([Math.round(forecasts.hour.demand), forecasts.hour.counts], [7_729, true])
 })
 
 test('a heartbeat that needs more nodes has them at once: no tick, no window', () => {

@@ -128,6 +128,13 @@ test('the worked example of docs/scaling.md is what the core works out', () => {
   assert.ok(page.includes(`\n${why}\n`), `the page has not: ${why}`)
 })
 
+test('what the page shows of a forecast is what the core says', () => {
+  const { memory, at } = night()
+  const { counts, demand, errorPercent } = recommend(memory, at).forecasts.hour
+  const told = JSON.stringify({ counts, demand, errorPercent: Number(shown(errorPercent)) })
+  assert.ok(section('Forecasts').includes(told), told)
+})
+
 test('a pocket calculator comes to the same', () => {
   const { memory, at } = night()
   const { terms } = recommend(memory, at)

@@ -80,6 +80,11 @@ export const aRecommendation = (change: Partial<Recommendation> = {}): Recommend
   latencyNotLoadRelated: false,
   telemetryDegraded: false,
   forecastErrorPercent: 4,
+  forecasts: {
+    trend: { demand: 6_000, counts: true, errorPercent: 4 },
+    hour: { demand: 7_800, counts: true, errorPercent: 3 },
+    day: { demand: 6_000, counts: false, errorPercent: undefined },
+  },
   leadTime: { warmSeconds: 20 },
   lookAgainMs: 10_000,
   ...change,
