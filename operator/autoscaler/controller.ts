@@ -9,13 +9,14 @@ import type { EventRecorder } from '../kube/events.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { applyStatus, sameStatus } from '../kube/status.ts'
 import { eventOfDecision, eventsOfChange } from './autoscaler-events.ts'
-import { type Decision, FIGURES_EVERY_MS, isDue, roundedTerms, statusOf } from './autoscaler-status.ts'
+import { type Decision, roundedTerms, statusOf } from './autoscaler-status.ts'
 import { type AutoscalerWriters, setReplicas, wasSet } from './carry-out.ts'
 import { LEARNED_VERSION, learn, noteChange, type Recommendation, recommend, saved } from './core.ts'
 import type { AutoscalerMetrics } from './metrics.ts'
 import { type AutoscalerCaches, type Observed, observe, sample, snapshotOf } from './observe.ts'
 import { type Memories, memories, type Remembered, refusedAgain } from './remembered.ts'
 import { autoscalerWatches } from './watches.ts'
+import { FIGURES_EVERY_MS, isDue } from './worth-a-write.ts'
 
 export interface AutoscalerDeps extends AutoscalerCaches, Omit<AutoscalerWriters, 'signal'> {
   readonly events: EventRecorder
@@ -97,7 +98,7 @@ async function decide(pool: RTCNodePool, run: Run): Promise<ReconcileResult> {
   const recommendation = recommend(known.learned, snapshot)
   const { desired, because, why, limits } = recommendation
   log.debug('recommended', { from: pool.spec.replicas, desired, because, why, limits })
-  const replicas = desired === pool.spec.replicas ? desired : await apply(recommendation, pool, run)
+  const replicas = await follow(decisionOf(recommendation, pool.spec.replicas, now), pool, run)
   deps.metrics.show(at.key, recommendation, replicas)
   await tell(run, { recommendation, replicas, notStarting })
   return { lookAgainMs: Math.min(recommendation.lookAgainMs, retryInMs(run)) }
@@ -106,24 +107,26 @@ async function decide(pool: RTCNodePool, run: Run): Promise<ReconcileResult> {
 const retryInMs = ({ known, deps }: Run): number =>
   known.refusal === undefined ? Number.POSITIVE_INFINITY : Math.max(1, known.refusal.retryAt - deps.clock.monotonic())
 
-/** Resolves with the replicas of the pool as they are then. */
-async function apply(recommendation: Recommendation, pool: RTCNodePool, run: Run): Promise<number> {
+/** Does what may be done. Resolves with the replicas of the pool as they are then. */
+async function follow(decision: Decision, pool: RTCNodePool, run: Run): Promise<number> {
   const { at, known, deps, writers } = run
-  const { replicas } = pool.spec
-  const decision = decisionOf(recommendation, replicas, run.now)
+  const { from, to } = decision
+  // What is not asked for any more is not refused any more.
+  if (to === from || at.standing.does !== 'scale') known.refusal = undefined
+  if (to === from) return from
   if (at.standing.does === 'look on') {
     if (at.standing.because === 'Recommending') noteRecommended(decision, pool, run)
-    return replicas
+    return from
   }
-  if (known.refusal !== undefined && known.refusal.retryAt > deps.clock.monotonic()) return replicas
-  const outcome = await setReplicas(at.autoscaler, pool, decision.to, writers)
+  if (known.refusal !== undefined && known.refusal.retryAt > deps.clock.monotonic()) return from
+  const outcome = await setReplicas(at.autoscaler, pool, to, writers)
   switch (outcome.outcome) {
     case 'done':
       noteSet(decision, pool, run)
-      return decision.to
+      return to
     case 'refused':
       known.refusal = refusedAgain(known.refusal, outcome.message, deps.clock)
-      return replicas
+      return from
     case 'unsure':
       known.unsure = decision
       throw outcome.error

@@ -1,4 +1,4 @@
-// Figures as people read them: three digits, and a change only when it is one. Pure; used by autoscaler-status.ts.
+// Figures as people read them: three digits, and a change only when it is one. Pure; used for the status.
 
 /** Smaller moves are noise, not news. */
 const SHARE = 0.1

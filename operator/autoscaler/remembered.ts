@@ -53,11 +53,18 @@ export function memories(): Memories {
         known.written = status?.learned
         known.begunAt = clock.monotonic()
       }
+      if (isSame) adoptNewer(known, status)
       all.set(keyOf(autoscaler), remembered)
       return remembered
     },
     forget: key => void all.delete(key),
   }
+}
+
+/** Changes that another leader has made meanwhile. Times are texts that sort as they do in time. */
+function adoptNewer(known: Remembered, status: RTCAutoscalerStatus | undefined): void {
+  if ((status?.lastDecision?.at ?? '') > (known.lastDecision?.at ?? '')) known.lastDecision = status?.lastDecision
+  if ((status?.lastScaleTime ?? '') > (known.lastScaleTime ?? '')) known.lastScaleTime = status?.lastScaleTime
 }
 
 const begin = (autoscaler: RTCAutoscaler, now: Instant, clock: Clock, log: Logger): Remembered => ({

@@ -1,4 +1,4 @@
-// People on a pool as its SFUs feel them: so much CPU altogether, shared evenly by the nodes that take rooms, told with every
+// People on a pool as its SFUs feel them: so much CPU altogether, shared by the nodes that take rooms, told with every
 // heartbeat. As in a pool whose signalling spreads rooms well; who is on a closed node stays at first.
 import type { SfuLoad } from '../../../operator/agent/adapter.ts'
 import type { SfuHandle } from '../../sfu/fleet.ts'
@@ -6,8 +6,10 @@ import type { SfuHandle } from '../../sfu/fleet.ts'
 export interface Crowd extends Disposable {
   /** CPU that all of them need, in percent of one node. */
   cpuPercent: number
-  /** Goes over what every node tells. */
-  figures: SfuLoad
+  /** Rooms differ, so nodes do: each has up to this share more or less than the mean. Default 0. */
+  unevenness: number
+  /** Goes over what every node tells; of its CPU. */
+  figures: SfuLoad | ((cpuPercent: number) => SfuLoad)
 }
 
 export interface CrowdedNode {
@@ -17,16 +19,20 @@ export interface CrowdedNode {
 
 const SPREAD_EVERY_MS = 100
 const STREAMS_PER_PERCENT = 5
+/** Its multiples fall evenly between whole numbers. */
+const GOLDEN_RATIO = 1.618034
 
 export function startCrowd(nodes: () => readonly CrowdedNode[], cpuPercent: number): Crowd {
-  const crowd: Crowd = { cpuPercent, figures: {}, [Symbol.dispose]: () => clearInterval(timer) }
+  const crowd: Crowd = { cpuPercent, unevenness: 0, figures: {}, [Symbol.dispose]: () => clearInterval(timer) }
   function spread(): void {
     const running = nodes().filter(({ sfu }) => sfu.isRunning)
     const open = running.filter(({ isOpen }) => isOpen)
-    const share = open.length === 0 ? 0 : crowd.cpuPercent / open.length
-    for (const { sfu, isOpen } of running) {
-      const cpu = isOpen ? share : 0
-      sfu.latency({ cpu, streams: Math.round(cpu * STREAMS_PER_PERCENT), ...crowd.figures })
+    const mean = open.length === 0 ? 0 : crowd.cpuPercent / open.length
+    for (const [place, { sfu, isOpen }] of running.entries()) {
+      const deviation = crowd.unevenness * (2 * ((place * GOLDEN_RATIO) % 1) - 1)
+      const cpu = isOpen ? mean * (1 + deviation) : 0
+      const figures = typeof crowd.figures === 'function' ? crowd.figures(cpu) : crowd.figures
+      sfu.latency({ cpu, streams: Math.round(cpu * STREAMS_PER_PERCENT), ...figures })
     }
   }
   const timer = setInterval(spread, SPREAD_EVERY_MS)

@@ -1,5 +1,6 @@
 // When an autoscaler stands back, and says so: no pool, another autoscaler, an HPA. And schedules.
 import assert from 'node:assert/strict'
+import { until } from '../../cluster/until.ts'
 import { conditionOf } from '../pool/pool-scene.ts'
 import { autoscalerManifest, suiteOfAutoscalers } from './autoscaler-scene.ts'
 
@@ -104,6 +105,53 @@ suiteOfAutoscalers('an autoscaler that stands back', {}, promise => {
     await scene.expectReplicas(pool, 2)
     assert.equal(conditionOf(await scene.pool(pool), 'Contested'), undefined)
   })
+
+  promise(
+    'the number is refused: told in the words of the API server, tried again now and then',
+    async (scene, world) => {
+      const pool = await scene.runningPool({ replicas: 1 })
+      const policy = `at-most-two-in-${scene.namespace}`.slice(0, 60)
+      const rules = [
+        {
+          apiGroups: ['rtcnode.io'],
+          apiVersions: ['v1alpha1'],
+          operations: ['UPDATE'],
+          resources: ['rtcnodepools', 'rtcnodepools/scale'],
+        },
+      ]
+      const namespaceSelector = { matchLabels: { 'kubernetes.io/metadata.name': scene.namespace } }
+      const validations = [{ expression: 'object.spec.replicas <= 2', message: 'two nodes are what was paid for' }]
+      const api = { apiVersion: 'admissionregistration.k8s.io/v1', metadata: { name: policy } }
+      const spec = { matchConstraints: { resourceRules: rules, namespaceSelector }, validations }
+      await world.apply({ ...api, kind: 'ValidatingAdmissionPolicy', spec })
+      const binding = { policyName: policy, validationActions: ['Deny'] }
+      await world.apply({ ...api, kind: 'ValidatingAdmissionPolicyBinding', spec: binding })
+      await until(
+        'the policy to be in force',
+        () =>
+          scene.scale(pool, 3).then(
+            () => scene.scale(pool, 1).then(() => false),
+            () => true,
+          ),
+        { withinMs: 60_000, everyMs: 500 },
+      )
+      const a = await scene.applyAutoscaler({ spec: { minReplicas: 3 } })
+      await scene.expectCondition(a, 'AbleToScale', 'False', {
+        reason: 'ScaleRefused',
+        message: /two nodes are what was paid for/,
+      })
+      await scene.expectReplicasKept(pool, 3_000)
+      const refused = await scene.autoscaler(a)
+      assert.equal(refused.status?.currentReplicas, 1)
+      assert.equal(refused.status?.desiredReplicas, 3)
+      assert.equal(refused.status?.lastDecision, undefined)
+
+      await world.cluster.kubectl(['delete', 'validatingadmissionpolicybinding', policy])
+      await world.cluster.kubectl(['delete', 'validatingadmissionpolicy', policy])
+      await scene.expectReplicas(pool, 3)
+      await scene.expectCondition(a, 'AbleToScale', 'True')
+    },
+  )
 
   promise('a schedule that holds now raises the minimum; when it is taken away the pool shrinks again', async scene => {
     const pool = await scene.runningPool({ replicas: 1 })

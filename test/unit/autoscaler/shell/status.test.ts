@@ -6,9 +6,10 @@ import { later, toTimestamp } from '../../../../operator/ambient/clock.ts'
 import type { AutoscalerConditionType, RTCAutoscalerStatus } from '../../../../operator/api/rtcautoscaler.ts'
 import { RTCAutoscalerKind } from '../../../../operator/api/rtcautoscaler.ts'
 import { eventsOfChange } from '../../../../operator/autoscaler/autoscaler-events.ts'
-import { type Account, isDue, statusOf } from '../../../../operator/autoscaler/autoscaler-status.ts'
+import { type Account, statusOf } from '../../../../operator/autoscaler/autoscaler-status.ts'
 import type { Recommendation } from '../../../../operator/autoscaler/core.ts'
 import { hasMoved, rounded } from '../../../../operator/autoscaler/figures.ts'
+import { isDue } from '../../../../operator/autoscaler/worth-a-write.ts'
 import { anAccount, anAutoscaler, aRecommendation, NOW } from './objects.ts'
 
 const condition = (account: Account, type: AutoscalerConditionType) => {
