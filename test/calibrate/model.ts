@@ -14,8 +14,8 @@ export interface Circumstances {
   readonly ramps: number
 }
 
-/** Nodes of the simulator: large enough for a room of 500, which the measured ones are not. */
-const NODE_CORES = 4
+/** Nodes of the simulator: large enough that a large room is a part of one, which the measured ones are not. */
+const NODE_CORES = 8
 /** The greatest time that LiveKit's histogram tells. */
 const MOST_MS = 10_000
 /** Of the standard normal distribution. */
