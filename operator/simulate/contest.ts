@@ -57,10 +57,9 @@ export const OURS = 'RTCAutoscaler'
 export const OURS_APPLIED = 'RTCAutoscaler, forecast applied'
 
 export function othersPolicies(
-  contest: Pick<Contest, 'model' | 'spec' | 'drainSeconds'>,
+  { model, spec: bounds, drainSeconds }: Pick<Contest, 'model' | 'spec' | 'drainSeconds'>,
   participants: number,
 ): readonly Policy[] {
-  const { model, spec: bounds, drainSeconds } = contest
   const room = meanRoom(chanceOf(0))
   const sessions = Math.round((CPU_PERCENT / 100) * model.node.streamsAtFull * (room.people / room.streams))
   return [

@@ -14,7 +14,7 @@ export function leastLoaded(): LeastLoaded {
   let scores = new Float64Array(2 * size).fill(Number.POSITIVE_INFINITY)
   const at = (index: number): number => scores[index] as number
 
-  const grow = (): void => {
+  const doubled = (): void => {
     const leaves = scores.subarray(size)
     const larger = new Float64Array(4 * size).fill(Number.POSITIVE_INFINITY)
     larger.set(leaves, 2 * size)
@@ -25,7 +25,7 @@ export function leastLoaded(): LeastLoaded {
 
   return {
     set(slot, score) {
-      while (slot >= size) grow()
+      for (let missing = slot >= size; missing; missing = slot >= size) doubled()
       let index = size + slot
       scores[index] = score
       while (index > 1) {

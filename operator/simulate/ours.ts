@@ -132,7 +132,7 @@ function loadsOf(spec: RTCAutoscalerSpec) {
 }
 
 function obey({ node, load }: Kept, rank: Seen['rank']): void {
-  const { admission, weight = 1, joinsPerSecond = Number.POSITIVE_INFINITY } = load.admission.admission
+  const { admission, weight, joinsPerSecond = Number.POSITIVE_INFINITY } = load.admission.admission
   node.admits = admission === 'open'
   node.weight = weight
   node.joinsPerSecond = joinsPerSecond

@@ -69,19 +69,19 @@ export function lateShare({ joinLatencyP99: { spread } }: SfuModel, p99Ms: numbe
 /** Of so many joins the slowest stands at this quantile, until there are enough for the 99th percentile itself. */
 const seenOf = Float64Array.from({ length: 100 }, (_, count) => normalQuantile(count / (count + 1)))
 
-/** What `count` joins would show as their 99th percentile: of few, it is the slowest. `z` is a normal deviate, for chance. */
+/** What `count` joins would show as their 99th percentile: of few, it is the slowest. `deviate` is a normal one, for chance. */
 export function observedP99Ms(
   { joinLatencyP99: { spread } }: SfuModel,
   p99Ms: number,
   count: number,
-  z: number,
+  deviate: number,
 ): number {
   const seen = Math.min(Z99, seenOf[count] ?? Z99)
-  return p99Ms * Math.exp(spread * (seen - Z99 + z / Math.sqrt(count)))
+  return p99Ms * Math.exp(spread * (seen - Z99 + deviate / Math.sqrt(count)))
 }
 
 const Z90 = normalQuantile(0.9)
 
-/** A log-normal time with these percentiles, for the normal deviate `z`. */
-export const timeAt = ({ p50, p90 }: { readonly p50: number; readonly p90: number }, z: number): number =>
-  p50 === 0 ? 0 : p50 * (p90 / p50) ** (z / Z90)
+/** A log-normal time with these percentiles, for this normal deviate. */
+export const timeAt = ({ p50, p90 }: { readonly p50: number; readonly p90: number }, deviate: number): number =>
+  p50 === 0 ? 0 : p50 * (p90 / p50) ** (deviate / Z90)

@@ -62,4 +62,4 @@ function play({ workload: name, seed, participants }: Match): Played {
   }
 }
 
-if (!isMainThread) parentPort?.postMessage(play(workerData as Match))
+if (!isMainThread) parentPort?.postMessage(play(workerData as Match), [])

@@ -1,7 +1,7 @@
 // The baseline is the real algorithm: its worked semantics, case by case.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { fromPods, fromTotal, limited, type PodSample } from '../../../operator/simulate/hpa.ts'
 
 const ready = (...values: number[]): PodSample[] => values.map(value => ({ state: 'ready', value }))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { leastLoaded } from '../../../operator/simulate/least-loaded.ts'
 
 test('the tournament finds what a walk over all finds', () => {

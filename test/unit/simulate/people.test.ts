@@ -1,7 +1,7 @@
 // Nobody is lost and nobody is made up, whatever is done to rooms and nodes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { chanceOf } from '../../../operator/simulate/chance.ts'
 import { type Doors, doors } from '../../../operator/simulate/doors.ts'
 import { nodes } from '../../../operator/simulate/nodes.ts'

@@ -1,7 +1,7 @@
 // The SFU model says what its numbers say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import livekit from '../../../operator/simulate/models/livekit.json' with { type: 'json' }
 import { normalQuantile, normalShareAbove } from '../../../operator/simulate/normal.ts'
 import {
