@@ -8,7 +8,7 @@ import type { Instant } from '../ambient/clock.ts'
 
 export interface Chart {
   readonly title: string
-  readonly unit: string
+  readonly unit?: string
   readonly startsAt: Instant
   /** Between two values of a curve. */
   readonly spacingMs: number
@@ -42,6 +42,8 @@ export function svgOf(chart: Chart): string {
   }
 }
 
+const timeLabels = { day: '{d} {MMM}', hour: '{HH}:{mm}' }
+
 const optionOf = ({
   title,
   unit,
@@ -55,11 +57,12 @@ const optionOf = ({
   backgroundColor: '#fff',
   color: colours,
   textStyle: { fontFamily: 'system-ui, sans-serif' },
-  title: { text: title, textStyle: { fontSize: 14 } },
-  legend: { top: 24, left: 0, itemHeight: 8, textStyle: { fontSize: 11 } },
-  grid: { left: 56, right: 16, top: 64, bottom: 28 },
-  xAxis: { type: 'time' },
-  yAxis: { type: logarithmic ? 'log' : 'value', name: unit, nameTextStyle: { align: 'right' } },
+  useUTC: true,
+  title: { text: unit === undefined ? title : `${title}, ${unit}`, left: 0, top: 0, textStyle: { fontSize: 14 } },
+  legend: { top: 26, left: 0, icon: 'roundRect', itemHeight: 4, itemGap: 16, textStyle: { fontSize: 11 } },
+  grid: { left: 56, right: 16, top: 88, bottom: 28 },
+  xAxis: { type: 'time', axisLabel: { formatter: timeLabels } },
+  yAxis: { type: logarithmic ? 'log' : 'value' },
   series: curves.map(({ name, values, isGround = false }, index) => ({
     type: 'line',
     name,
