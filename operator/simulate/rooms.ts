@@ -54,12 +54,12 @@ export interface Rooms {
 
 export function rooms(stepSeconds: number, steps: number): Rooms {
   let capacity = 1_024
-  const grown = <T extends Int32Array | Uint16Array>(array: T, make: (length: number) => T): T => {
-    const larger = make(capacity)
+  const ints = (length: number): Int32Array => new Int32Array(length)
+  const grown = (array: Int32Array): Int32Array => {
+    const larger = ints(capacity)
     larger.set(array)
     return larger
   }
-  const ints = (length: number): Int32Array => new Int32Array(length)
   let people = ints(capacity)
   let waiting = ints(capacity)
   let toCome = ints(capacity)
@@ -67,7 +67,7 @@ export function rooms(stepSeconds: number, steps: number): Rooms {
   let gap = ints(capacity)
   let endsAt = ints(capacity)
   let node = ints(capacity)
-  let stage = new Uint16Array(capacity)
+  let stage = ints(capacity)
   /** The next room of the same step. */
   let following = ints(capacity)
   const firstAt = ints(steps + 2).fill(NEVER)
@@ -78,17 +78,17 @@ export function rooms(stepSeconds: number, steps: number): Rooms {
 
   const grow = (): void => {
     capacity *= 2
-    people = grown(people, ints)
-    waiting = grown(waiting, ints)
-    toCome = grown(toCome, ints)
-    group = grown(group, ints)
-    gap = grown(gap, ints)
-    endsAt = grown(endsAt, ints)
-    node = grown(node, ints)
-    following = grown(following, ints)
-    stage = grown(stage, length => new Uint16Array(length))
+    people = grown(people)
+    waiting = grown(waiting)
+    toCome = grown(toCome)
+    group = grown(group)
+    gap = grown(gap)
+    endsAt = grown(endsAt)
+    node = grown(node)
+    following = grown(following)
+    stage = grown(stage)
   }
-  const at = (array: Int32Array | Uint16Array, room: number): number => array[room] as number
+  const at = (array: Int32Array, room: number): number => array[room] as number
   const schedule = (room: number, step: number): void => {
     const when = Math.min(step, steps + 1)
     following[room] = at(firstAt, when)

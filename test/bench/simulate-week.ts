@@ -17,8 +17,8 @@ import { median } from './statistics.ts'
 const RUNS = 3
 const ROW_SECONDS = 300
 const WEEK_SECONDS = 604_800
-/** Streams at the peak would fill so many nodes to the brim; the pool is about twice that. */
-const PEAK_NODES = 500
+/** Streams at the peak would fill so many nodes to the brim; the pool is more than twice that. */
+const PEAK_NODES = 440
 const model = sfuModelSchema.parse(livekit)
 
 export const simulateWeek: Benchmark = {
