@@ -64,7 +64,10 @@ function workloadFor({ trace, workload, peakNodes }: SimulateFlags, model: SfuMo
 }
 
 function specFor({ autoscaler, workload }: SimulateFlags, model: SfuModel): RTCAutoscalerSpec {
-  if (autoscaler !== undefined) return readAutoscaler(read(autoscaler, '--autoscaler'), autoscaler)
+  if (autoscaler !== undefined) {
+    // What it would do is the question, so it does it.
+    return { ...readAutoscaler(read(autoscaler, '--autoscaler'), autoscaler), mode: 'Apply', paused: false }
+  }
   if (workload !== undefined) return usualSpec(model)
   throw new BadInputError(
     { file: 'rtcnode simulate', field: '--autoscaler' },

@@ -36,6 +36,25 @@ test('a trace gives a table of all policies and one page that loads nothing', ()
     assert.doesNotMatch(page, /NaN|undefined/)
   }))
 
+test('an autoscaler that is paused, or recommends only, is simulated as if it acted', () =>
+  inFolder(folder => {
+    const [trace, held] = [join(folder, 'trace.csv'), join(folder, 'held.yaml')]
+    writeFileSync(
+      trace,
+      ['time,participants', ...hill.map(row => `${row.at / 1_000},${3 * row.participants}`)].join('\n'),
+    )
+    const manifest = readFileSync(autoscaler, 'utf8')
+    const tableFor = (text: string): string => {
+      writeFileSync(held, text)
+      const printed: string[] = []
+      simulate({ trace, autoscaler: held }, line => printed.push(line))
+      return printed.join('\n')
+    }
+    const acting = tableFor(manifest)
+    assert.match(acting, /^RTCAutoscaler +\S+ % +\d+ +\d+ .* [1-9]\d* +\d+$/m, 'it changes the size')
+    assert.equal(tableFor(`${manifest}  paused: true\n  mode: Recommend\n`), acting)
+  }))
+
 for (const [what, flags, message] of [
   ['nothing to replay', [], /--trace is missing; give a file, or --workload W1/],
   ['no autoscaler', ['--trace', 'examples/trace.csv'], /--autoscaler is missing/],
