@@ -87,7 +87,7 @@ const watermarksSchema = z
   .describe('Pressures at which a node is treated otherwise. Nodes shed, only the pool as a whole buys nodes.')
 export type Watermarks = z.infer<typeof watermarksSchema>
 
-const scalingRules = (windowSeconds: number, description: string, policies: readonly object[]) =>
+const scalingRules = (windowSeconds: number, tolerance: number, description: string, policies: readonly object[]) =>
   z
     .object({
       stabilizationWindowSeconds: z
@@ -118,7 +118,7 @@ const scalingRules = (windowSeconds: number, description: string, policies: read
         .number()
         .min(0)
         .max(1)
-        .default(0)
+        .default(tolerance)
         .describe('A change by this share of replicas, or less, is not made.'),
     })
     .prefault({})
@@ -126,11 +126,13 @@ const scalingRules = (windowSeconds: number, description: string, policies: read
 
 const behaviorSchema = z
   .object({
-    scaleUp: scalingRules(0, 'How replicas are raised.', [
+    scaleUp: scalingRules(0, 0, 'How replicas are raised.', [
       { type: 'Percent', value: 100, periodSeconds: 30 },
       { type: 'Pods', value: 4, periodSeconds: 30 },
     ]),
-    scaleDown: scalingRules(600, 'How replicas are lowered.', [{ type: 'Percent', value: 100, periodSeconds: 15 }]),
+    scaleDown: scalingRules(600, 0.02, 'How replicas are lowered.', [
+      { type: 'Percent', value: 100, periodSeconds: 15 },
+    ]),
   })
   .prefault({})
   .describe('As spec.behavior of a HorizontalPodAutoscaler v2, in shape and meaning.')

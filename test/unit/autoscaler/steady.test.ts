@@ -25,8 +25,9 @@ test('constant load, with any noise within ±5 %, changes the pool at most once 
         const noise = (): number => 1 + (thousandths / 1_000) * (2 * random() - 1)
         const load = (tenths / 10) * 0.5 * CAPACITY
         const pool = toyPool(Math.max(1, Math.ceil((start * tenths) / 10)))
+        // A lone node has nobody to differ from: when there are two for the first time, the margin is learned.
         const conditions = {
-          spec: spec(often),
+          spec: spec({ ...often, minReplicas: 2 }),
           demand: () => load * noise(),
           stray: () => 1 + BAND * (2 * random() - 1),
         }
