@@ -167,7 +167,7 @@ test('one with only pool, maximum and a target comes back with every default', a
         stabilizationWindowSeconds: 600,
         selectPolicy: 'Max',
         policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }],
-        tolerance: 0,
+        tolerance: 0.02,
       },
     },
     schedules: [],
