@@ -4,6 +4,7 @@ import { expectedQuality } from './curve.ts'
 import type { Learning } from './learning.ts'
 import { kept } from './passage.ts'
 import type { Snapshot } from './snapshot.ts'
+import { ALLOWED_LATE, lateAt } from './trim.ts'
 
 /** Moments over the nodes of one moment, fading: what all nodes have in common, a busy hour or an outage, is not in them. */
 export interface Causality {
@@ -28,9 +29,6 @@ const LOW_PRESSURE = 0.4
 const CORRELATED = 0.2
 /** Quality is latency ÷ goal. What was bad is well again a little below the goal, else it would flap there. */
 const [BAD, WELL] = [1, 0.9]
-const ALLOWED_LATE = 0.01
-/** With a 99th percentile further below the goal, fewer than one join in a million is late. */
-const NEAR_THE_GOAL = 0.33
 /** A curve that has been wrong for so long is no witness any more. */
 const DOUBTED_MS = 3_600_000
 
@@ -93,7 +91,7 @@ function crossSection({ nodes }: Snapshot): Section {
     qq += quality * quality
     pq += pressure * quality
     joins += reading.joins
-    if (quality > NEAR_THE_GOAL) late += reading.joins * ALLOWED_LATE ** (1 / quality)
+    late += reading.joins * lateAt(quality)
   }
   const n = Math.max(1, count)
   return {

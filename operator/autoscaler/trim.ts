@@ -16,7 +16,9 @@ export const [LEAST_TRIM, MOST_TRIM] = [0.7, 1]
 const GIVES_WAY = 0.92
 const COMES_BACK = 0.005
 /** Goals are 99th percentiles. */
-const ALLOWED_LATE = 0.01
+export const ALLOWED_LATE = 0.01
+/** With a 99th percentile further below the goal, fewer than one join in a million is late. */
+const NEAR_THE_GOAL = 0.33
 const LEAST_JOINS = 20
 
 export const newTrim = (): Trim => ({ factor: MOST_TRIM, joins: 0, late: 0, minute: 0, lateShare: -1 })
@@ -32,7 +34,7 @@ export function learnTrim(trim: Trim, quality: number, joins: number): void {
  * The share above the goal when only the 99th percentile is told, for an exponential tail: P(J > T) = 0.01^(T/p99). At the
  * goal it is 1 % for any tail, and that is where the decision lies.
  */
-const lateAt = (quality: number): number => (quality === 0 ? 0 : ALLOWED_LATE ** (1 / quality))
+export const lateAt = (quality: number): number => (quality > NEAR_THE_GOAL ? ALLOWED_LATE ** (1 / quality) : 0)
 
 /** Before the beats of a snapshot: judges what came until the minute was full, or until there were enough joins to tell. */
 export function beginTrim(trim: Trim, nowMs: number): void {
