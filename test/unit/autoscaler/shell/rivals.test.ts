@@ -1,7 +1,7 @@
 // Two that scale one pool would pull at the same number for ever: exactly one may, and everybody agrees on which.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { foreignNames, olderAutoscaler, poolsOf, scalersOf } from '../../../../operator/autoscaler/rivals.ts'
 import { aForeign, anAutoscaler, madeBy, poolTarget } from './objects.ts'
 

@@ -1,7 +1,7 @@
 // What an autoscaler tells, and how often: changes at once, figures now and then, nothing while nothing happens.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { later, toTimestamp } from '../../../../operator/ambient/clock.ts'
 import type { AutoscalerConditionType, RTCAutoscalerStatus } from '../../../../operator/api/rtcautoscaler.ts'
 import { RTCAutoscalerKind } from '../../../../operator/api/rtcautoscaler.ts'
