@@ -61,10 +61,11 @@ function wantedOf(
 ): Course {
   const { replicas, registry, spec } = at
   let course = towards(recommended)
-  if (!registry.inSight) course = lowered(course, replicas, 'TelemetryDegraded')
   // Each node sheds for itself; only a pool of which most nodes do is too small. What starts is not shedding.
   if (shedding > (1 - SATURATED) * replicas)
     course = raised(course, Math.ceil(replicas * (1 + SATURATED)), 'PoolSaturated')
+  // All that is known then is from before.
+  if (!registry.inSight) course = lowered(course, replicas, 'TelemetryDegraded')
   course = raised(course, bounds.ideal, 'Scheduled')
   return fallback.on ? raised(course, Math.max(replicas, spec.fallback.replicas ?? 0), fallback.because) : course
 }

@@ -239,6 +239,13 @@ test('the registry out of sight: as many as there are for a minute, then the fal
   assert.deepEqual([late.desired, late.fallback.because], [25, 'RegistryOutOfSight'])
 })
 
+test('a hot pool whose registry goes out of sight is not enlarged by what was told before', () => {
+  const hot = poolOf(carrying(20, 18_000), { registry: { inSight: false, frozen: false } })
+  const { desired, limits } = recommend(known(), hot)
+  assert.equal(desired, 20)
+  assert.ok(limits.includes('TelemetryDegraded'), limits.join())
+})
+
 test('many registrations that vanish at once take nothing away', () => {
   const memory = known()
   watch(memory, poolOf(carrying(20, 4_000)), 700)
