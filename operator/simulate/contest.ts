@@ -3,7 +3,7 @@
 import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
 import { chanceOf } from './chance.ts'
 import { clairvoyantMinimum, type Minimum } from './clairvoyant.ts'
-import { hpaOnCpu, hpaOnSessions, keda } from './hpa-policies.ts'
+import { hpaOnCpu, hpaOnSessions, keda, kedaOnServing } from './hpa-policies.ts'
 import { meanRoom } from './meetings.ts'
 import { type Decided, ours } from './ours.ts'
 import type { Policy } from './policy.ts'
@@ -56,15 +56,32 @@ export function ourPolicies(
 export const OURS = 'RTCAutoscaler'
 export const OURS_APPLIED = 'RTCAutoscaler, forecast applied'
 
+/** Participants a pod, for KEDA. */
+export interface Tuned {
+  readonly all: number
+  readonly serving: number
+}
+
+/** What somebody would find who tries on this workload until hardly anybody is late. */
+export function tunedFor({ model, workload, spec, seed, drainSeconds }: Contest): Tuned {
+  const goalMs = goalOf(spec, model)
+  const tuning = { model, workload, seed, goalMs, minReplicas: spec.minReplicas, lateShare: TUNED_LATE_SHARE }
+  const [all = 1, serving = 1] = [keda, kedaOnServing].map(policy =>
+    tunedParticipants({ ...tuning, policyOf: participants => policy(participants, drainSeconds, spec) }),
+  )
+  return { all, serving }
+}
+
 export function othersPolicies(
   { model, spec: bounds, drainSeconds }: Pick<Contest, 'model' | 'spec' | 'drainSeconds'>,
-  participants: number,
+  { all, serving }: Tuned,
 ): readonly Policy[] {
   const room = meanRoom(chanceOf(0))
   const sessions = Math.round((CPU_PERCENT / 100) * model.node.streamsAtFull * (room.people / room.streams))
   return [
-    keda(participants, drainSeconds, bounds),
-    keda(participants, SHORT_GRACE_SECONDS, bounds),
+    keda(all, drainSeconds, bounds),
+    kedaOnServing(serving, drainSeconds, bounds),
+    keda(all, SHORT_GRACE_SECONDS, bounds),
     hpaOnSessions(sessions, SHORT_GRACE_SECONDS, bounds),
     hpaOnCpu(CPU_PERCENT, SHORT_GRACE_SECONDS, bounds),
   ]
@@ -75,19 +92,10 @@ export function contest(it: Contest): Result {
   const { model, workload, spec, seed, drainSeconds } = it
   const goalMs = goalOf(spec, model)
   const { minReplicas } = spec
-  const tuning = {
-    model,
-    workload,
-    seed,
-    goalMs,
-    graceSeconds: drainSeconds,
-    bounds: spec,
-    lateShare: TUNED_LATE_SHARE,
-  }
   const decisions: Decided[] = []
   const policies = [
     ...ourPolicies(spec, drainSeconds, decided => decisions.push(decided)),
-    ...othersPolicies(it, tunedParticipants(tuning)),
+    ...othersPolicies(it, tunedFor(it)),
   ]
   const scoredFrom = workload.startsAt + workload.scoredFrom * 1_000 * workload.stepSeconds
   return {

@@ -82,21 +82,42 @@ const samples = (
 /** Prometheus goes on with the last value of a series that is not scraped any more, for so long. */
 const LOOKBACK_SECONDS = 300
 
-/** The sum over all pods, those that are being deleted among them: `sum(participants)` cannot tell them apart. */
-export const keda = (participantsPerPod: number, graceSeconds: number, bounds: Bounds): Policy =>
+type Keda = (participantsPerPod: number, graceSeconds: number, bounds: Bounds) => Policy
+
+/** The sum over all pods, those that are being deleted among them: `sum(participants)` does not tell them apart. */
+export const keda: Keda = (participantsPerPod, graceSeconds, bounds) =>
   hpaPolicy(
     `KEDA, ${participantsPerPod} participants a pod, ${grace(graceSeconds)}`,
     graceSeconds,
     bounds,
+    () => seen =>
+      fromTotal(
+        sessionsOn(seen, () => true),
+        participantsPerPod,
+        Math.max(1, seen.replicas),
+      ),
+  )
+
+/** The same by somebody who has taken the trouble to leave out pods that are being deleted. */
+export const kedaOnServing: Keda = (participantsPerPod, graceSeconds, bounds) =>
+  hpaPolicy(
+    `KEDA, ${participantsPerPod} participants a serving pod, ${grace(graceSeconds)}`,
+    graceSeconds,
+    bounds,
     () => seen => {
-      let total = 0
-      for (const { telemetry } of seen.nodes) {
-        if ((seen.step - telemetry.heardAt) * seen.stepSeconds <= LOOKBACK_SECONDS)
-          total += telemetry.heartbeat.sessions
-      }
+      const total = sessionsOn(seen, ({ phase }) => phase !== 'closed')
       return fromTotal(total, participantsPerPod, Math.max(1, seen.replicas))
     },
   )
+
+function sessionsOn({ nodes, step, stepSeconds }: Seen, counts: (node: SimNode) => boolean): number {
+  let total = 0
+  for (const node of nodes) {
+    const { heardAt, heartbeat } = node.telemetry
+    if ((step - heardAt) * stepSeconds <= LOOKBACK_SECONDS && counts(node)) total += heartbeat.sessions
+  }
+  return total
+}
 
 const grace = (seconds: number): string =>
   seconds >= 3_600 ? `${seconds / 3_600} h grace` : `${seconds / 60} min grace`

@@ -1,6 +1,6 @@
 // What somebody who tries long enough would find: the most participants a pod that still keeps the goal, for a KEDA that is to be
 // compared with. By halving; each try is a whole run.
-import { type Bounds, keda } from './hpa-policies.ts'
+import type { Policy } from './policy.ts'
 import type { SfuModel } from './sfu-model.ts'
 import type { Workload } from './workload.ts'
 import { runWorld } from './world.ts'
@@ -10,8 +10,8 @@ export interface Tuning {
   readonly workload: Workload
   readonly seed: number
   readonly goalMs: number
-  readonly graceSeconds: number
-  readonly bounds: Bounds
+  readonly minReplicas: number
+  readonly policyOf: (participants: number) => Policy
   /** So large a share of joins may be late. */
   readonly lateShare: number
 }
@@ -19,11 +19,9 @@ export interface Tuning {
 const TRIES = 8
 
 /** Participants a pod. */
-export function tunedParticipants({ graceSeconds, bounds, lateShare, ...run }: Tuning): number {
-  const isGood = (participants: number): boolean => {
-    const policy = keda(participants, graceSeconds, bounds)
-    return runWorld({ ...run, policy, minReplicas: bounds.minReplicas }).score.lateShare <= lateShare
-  }
+export function tunedParticipants({ policyOf, lateShare, ...run }: Tuning): number {
+  const isGood = (participants: number): boolean =>
+    runWorld({ ...run, policy: policyOf(participants) }).score.lateShare <= lateShare
   // Everybody in rooms of two forwards least: four streams each, so no more of them fit on a node.
   let [good, bad] = [1, Math.ceil(run.model.node.streamsAtFull / 4)]
   for (let tries = 0; tries < TRIES; tries += 1) {

@@ -1,11 +1,10 @@
 // One workload with one seed and all policies, in a thread of its own: started by workloads.ts.
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { clairvoyantMinimum } from '../../operator/simulate/clairvoyant.ts'
-import { goalOf, othersPolicies, ourPolicies, TUNED_LATE_SHARE } from '../../operator/simulate/contest.ts'
+import { goalOf, othersPolicies, ourPolicies, type Tuned, tunedFor } from '../../operator/simulate/contest.ts'
 import livekit from '../../operator/simulate/models/livekit.json' with { type: 'json' }
 import type { Score } from '../../operator/simulate/score.ts'
 import { type SfuModel, sfuModelSchema } from '../../operator/simulate/sfu-model.ts'
-import { tunedParticipants } from '../../operator/simulate/tune.ts'
 import { usualSpec } from '../../operator/simulate/usual.ts'
 import { type WorkloadName, workloadOf } from '../../operator/simulate/workloads.ts'
 import { runWorld } from '../../operator/simulate/world.ts'
@@ -13,8 +12,7 @@ import { runWorld } from '../../operator/simulate/world.ts'
 export interface Match {
   readonly workload: WorkloadName
   readonly seed: number
-  /** Of a KEDA pod. */
-  readonly participants: number
+  readonly participants: Tuned
 }
 
 export interface Played {
@@ -28,19 +26,10 @@ export interface Played {
 export const PEAK_NODES = 30
 const TUNING_SEED = 100
 
-/** What somebody finds who tries on days like any other. */
-export function tuned(model: SfuModel): number {
-  const bounds = usualSpec(model)
+/** By days like any other, not those that are scored. */
+export function tuned(model: SfuModel): Tuned {
   const workload = workloadOf('W1', { model, seed: TUNING_SEED, peakNodes: PEAK_NODES })
-  return tunedParticipants({
-    model,
-    workload,
-    seed: TUNING_SEED,
-    goalMs: goalOf(bounds, model),
-    graceSeconds: workload.drainSeconds,
-    bounds,
-    lateShare: TUNED_LATE_SHARE,
-  })
+  return tunedFor({ model, workload, spec: usualSpec(model), seed: TUNING_SEED, drainSeconds: workload.drainSeconds })
 }
 
 function play({ workload: name, seed, participants }: Match): Played {

@@ -61,8 +61,9 @@ test('the minimum bears the load at the goal in every minute', () => {
 
 test('tuning finds as many participants a pod as keep the goal', () => {
   const workload = traceWorkload(hill, 1)
-  const tuning = { model, workload, seed: 1, goalMs, graceSeconds: 7_200, bounds, lateShare: 0.0018 }
-  const tuned = tunedParticipants(tuning)
+  const policyOf = (participants: number): Policy => keda(participants, 7_200, bounds)
+  const { minReplicas } = bounds
+  const tuned = tunedParticipants({ model, workload, seed: 1, goalMs, minReplicas, policyOf, lateShare: 0.0018 })
   assert.ok(run(keda(tuned, 7_200, bounds), workload).score.lateShare <= 0.0018)
   assert.ok(run(keda(2 * tuned, 7_200, bounds), workload).score.lateShare > 0.0018)
 })
