@@ -126,3 +126,15 @@ test('an API server whose clock steps back by ten minutes makes no status that i
     for (const seconds of [1, 60, 500]) assert.deepEqual(lookAt(seconds, once), once.status)
   }
 })
+
+test('a pool that several would scale says which; once that is over it says so; before, it says nothing of it', () => {
+  const types = ({ status }: Plan) => status.conditions?.map(({ type }) => type)
+  assert.equal(types(planFor(aPool(1), nodes(1)))?.includes('Contested'), false)
+  const contestedBy = ['RTCAutoscaler “a”', 'HorizontalPodAutoscaler “b”']
+  const contested = plan(aView(aPool(1), nodes(1), { contestedBy }))
+  const who = 'RTCAutoscaler “a” and HorizontalPodAutoscaler “b” set its replicas; keep one of them'
+  assert.match(spoken(contested, 'Contested'), new RegExp(`^True SeveralScalers: ${who}`))
+  assert.equal(spoken(contested, 'Progressing'), 'True Complete: 1 of 1 open')
+  const calm = plan(aView({ ...aPool(1), status: contested.status }, nodes(1)))
+  assert.equal(spoken(calm, 'Contested'), 'False OneScaler: nothing pulls at its replicas')
+})
