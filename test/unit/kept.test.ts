@@ -6,6 +6,7 @@ import type { Uid } from '../../operator/api/meta.ts'
 import { keptOfPod } from '../../operator/kept.ts'
 import { isReady, podCondition, sfuStopped, startingState } from '../../operator/lifecycle/pod-view.ts'
 
+const unread = { imageID: 'sha256:0' }
 const pod: Pod = {
   apiVersion: 'v1',
   kind: 'Pod',
@@ -27,7 +28,7 @@ const pod: Pod = {
       { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' },
     ],
     containerStatuses: [
-      { name: 'sfu', ready: true, restartCount: 1, state: { running: {} }, ...{ imageID: 'sha256:0' } },
+      { name: 'sfu', ready: true, restartCount: 1, state: { running: {} }, ...unread },
     ],
   },
 }

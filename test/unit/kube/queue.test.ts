@@ -141,7 +141,7 @@ test('objects of the first list let everything else pass, and a change promotes 
 })
 
 test('urgent keys and others take turns, so that neither waits for all of the other kind', async () => {
-  const { queue } = newQueue(fakeClock(), key => key.startsWith('new'))
+  const { queue } = newQueue(fakeClock(), it => it.startsWith('new'))
   for (const initial of ['x', 'y']) queue.add(initial, 'low')
   for (const full of ['a', 'b', 'c', 'd']) queue.add(full)
   queue.add('new-1')
@@ -152,8 +152,8 @@ test('urgent keys and others take turns, so that neither waits for all of the ot
 
 test('a key that has become urgent is not kept where it was, and is so again after its run', async () => {
   let urgent = ''
-  const { queue } = newQueue(fakeClock(), key => key === urgent)
-  for (const key of ['a', 'b', 'c']) queue.add(key)
+  const { queue } = newQueue(fakeClock(), it => it === urgent)
+  for (const it of ['a', 'b', 'c']) queue.add(it)
   urgent = 'c'
   queue.add('c')
   queue.add('c', 'low')
