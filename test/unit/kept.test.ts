@@ -27,9 +27,7 @@ const pod: Pod = {
       { type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:09Z' },
       { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' },
     ],
-    containerStatuses: [
-      { name: 'sfu', ready: true, restartCount: 1, state: { running: {} }, ...unread },
-    ],
+    containerStatuses: [{ name: 'sfu', ready: true, restartCount: 1, state: { running: {} }, ...unread }],
   },
 }
 

@@ -38,7 +38,10 @@ for (const [load, replicas] of [
     assert.equal(pool.last?.latencyNotLoadRelated, true, timeline(pool))
     run(pool, 45, { ...fixed, quality: faulty })
     assert.equal(pool.last?.latencyNotLoadRelated, true, timeline(pool))
-    assert.ok(pool.changes.slice(before).every(({ from, to }) => to < from), timeline(pool))
+    assert.ok(
+      pool.changes.slice(before).every(({ from, to }) => to < from),
+      timeline(pool),
+    )
     assert.ok(pool.memory.learning.trim.factor >= trim * 0.92)
     run(pool, 10, fixed)
     assert.equal(pool.last?.latencyNotLoadRelated, false, timeline(pool))
