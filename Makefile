@@ -44,7 +44,7 @@ test-unit: node_modules/.installed ## Seconds: pure decisions, properties, a sim
 	node --test --test-timeout=300000 'test/unit/**/*.test.ts'
 
 .PHONY: demo
-demo: build ## The whole story on this machine, about 3 minutes; KEEP=1 keeps it up
+demo: build ## The whole story on this machine, about 4 minutes; KEEP=1 keeps it up
 	@node test/demo/demo.ts
 
 .PHONY: bench

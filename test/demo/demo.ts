@@ -1,4 +1,4 @@
-// `make demo`: the whole story on a real Kubernetes, in under three minutes, held to account. With KEEP=1 it stays up to
+// `make demo`: the whole story on a real Kubernetes, in about four minutes, held to account. With KEEP=1 it stays up to
 // be played with; with `--simulated` (or DEMO_HOSTS=0, or where real hosts cannot be) the SFUs are simulated.
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -33,7 +33,7 @@ fallSilentWhenInterrupted()
 await tellStory()
 
 async function tellStory(): Promise<void> {
-  screen.headline('rtcnode-operator: SFU nodes and a pool of them, on a real Kubernetes')
+  screen.headline('rtcnode-operator: SFU nodes, a pool of them, and its autoscaler, on a real Kubernetes')
   const undo = new AsyncDisposableStack()
   let stage: Stage | undefined
   try {
@@ -98,8 +98,8 @@ async function stayUp(stage: Stage): Promise<void> {
   const { kubectl } = await ensureBinaries(['kubectl'], { log: screen.aside })
   screen.title('It stays up until Ctrl-C. To play with it, in another terminal:')
   screen.say(`export KUBECONFIG=${stage.cluster.kubeconfigPath} PATH=${dirname(kubectl)}:$PATH`)
-  screen.say('kubectl get rtcp,rtcn')
-  screen.say('kubectl scale rtcp/eu --replicas=4')
+  screen.say('kubectl get rtcp,rtca,rtcn')
+  screen.say(`kubectl patch rtca/eu --type=merge --patch '{"spec":{"minReplicas":4}}'`)
   setInterval(() => undefined, 2 ** 30)
 }
 

@@ -1,4 +1,4 @@
-// The first half of the story: lone nodes, from Pending to gone, and what a drain does to the people on them.
+// The first part of the story: lone nodes, from Pending to gone, and what a drain does to the people on them.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { until } from '../cluster/until.ts'
 import { startOperator } from '../integration/harness/operator.ts'

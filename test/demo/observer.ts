@@ -1,8 +1,9 @@
-// What a bystander sees of pool and nodes: the objects and pods of the API server and the keys of the registry, read four times
+// What a bystander sees of pool, autoscaler and nodes: the objects and pods of the API server and the keys of the registry, read four times
 // a second. It shares no cache with the operator, so that the demo judges by what is really there.
 import { Etcd3 } from 'etcd3'
 import type { Pod } from '../../operator/api/core.ts'
 import { heartbeatSchema } from '../../operator/api/heartbeat.ts'
+import type { RTCAutoscaler } from '../../operator/api/rtcautoscaler.ts'
 import type { RTCNode } from '../../operator/api/rtcnode.ts'
 import type { RTCNodePool } from '../../operator/api/rtcnodepool.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -19,6 +20,7 @@ export interface Sight {
 export interface Look {
   readonly at: number
   readonly pool?: RTCNodePool
+  readonly autoscaler?: RTCAutoscaler
   readonly nodes: readonly NodeSeen[]
 }
 
@@ -39,6 +41,7 @@ export interface Observer {
 const LOOK_EVERY_MS = 250
 const nodesPath = '/apis/rtcnode.io/v1alpha1/namespaces/default/rtcnodes'
 const poolsPath = '/apis/rtcnode.io/v1alpha1/namespaces/default/rtcnodepools'
+const autoscalersPath = '/apis/rtcnode.io/v1alpha1/namespaces/default/rtcautoscalers'
 const podsPath = '/api/v1/namespaces/default/pods?labelSelector=rtcnode.io%2Fnode'
 const keyPrefix = '/sfu/nodes/default/'
 
@@ -55,6 +58,7 @@ export function observe({ api, registry }: Pick<Cluster, 'api' | 'registry'>, on
     const pods = await list<Pod>(podsPath)
     const { kvs } = await etcd.getAll().prefix(keyPrefix).exec()
     const [pool] = await list<RTCNodePool>(poolsPath)
+    const [autoscaler] = await list<RTCAutoscaler>(autoscalersPath)
     const at = Date.now()
     for (const { metadata } of objects) if (!histories.has(metadata.name)) histories.set(metadata.name, [])
     for (const [name, history] of histories) {
@@ -76,7 +80,8 @@ export function observe({ api, registry }: Pick<Cluster, 'api' | 'registry'>, on
       }
       if (versionOf(history.at(-1)?.seen) !== versionOf(seen)) history.push({ at, seen })
     }
-    const seen: Look = { at, nodes: [...histories.keys()].map(node), ...(pool && { pool }) }
+    const all = [...histories.keys()].map(node)
+    const seen: Look = { at, nodes: all, ...(pool && { pool }), ...(autoscaler && { autoscaler }) }
     looks.push(seen)
     onLook(seen)
   }

@@ -1,4 +1,4 @@
-// The second half of the story: a pool of SFU nodes that shrinks, takes that back, and rolls out, while people are in calls.
+// The second part of the story: a pool of SFU nodes that shrinks, takes that back, and rolls out, while people are in calls.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { closedByPool } from '../../operator/api/closed-by-pool.ts'
 import type { RTCNodePool } from '../../operator/api/rtcnodepool.ts'
@@ -179,7 +179,7 @@ async function nothingIsLeft(scene: Scene): Promise<void> {
   const { observer, verdict, screen, stage, pool } = scene
   const [, , spare] = scene.nodes
   const names = [...ownNodes(scene).map(node => node.name), spare]
-  await kubectl(scene, ['delete', `rtcp/${pool}`, `rtcnode/${spare}`, '--wait=false'])
+  await kubectl(scene, ['delete', `rtca/${pool}`, `rtcp/${pool}`, `rtcnode/${spare}`, '--wait=false'])
   for (const name of names) await observer.until(name, 'takes no new rooms', takesNoRooms, 30)
   screen.say(`Deleting drains, too: ${peopleOn(scene, names)} people are still in their calls. They hang up.`)
   await Promise.all(names.map(name => allLeave(scene, name)))
@@ -187,9 +187,9 @@ async function nothingIsLeft(scene: Scene): Promise<void> {
     await goes(scene, name)
     await reckon(scene, name)
   }
-  const left = await stage.cluster.kubectl(['get', 'rtcnodepools,rtcnodes,pods', '-oname'])
-  verdict.check(`no pool, no node and no pod is left, but there is ${left}`, left === '')
-  screen.say('No pool, no node, no pod and no registry key is left.')
+  const left = await stage.cluster.kubectl(['get', 'rtcautoscalers,rtcnodepools,rtcnodes,pods', '-oname'])
+  verdict.check(`no autoscaler, pool, node or pod is left, but there is ${left}`, left === '')
+  screen.say('No autoscaler, no pool, no node, no pod and no registry key is left.')
 }
 
 // --- what the acts share ------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ export async function realStage(log: (line: string) => void): Promise<Stage> {
   const cluster = undo.use(await startStockedCluster(2, log))
   return {
     cluster,
-    classManifest: demoClass(),
+    // So little CPU that a few calls are a load.
+    classManifest: demoClass({ sfuCpuLimit: '300m' }),
     media: 'All send and hear audio.',
     async ask({ address }) {
       const url = `http://${address}:7880/`

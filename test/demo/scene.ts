@@ -33,12 +33,17 @@ export async function kubectl({ stage, screen }: Scene, args: string[]): Promise
 
 /** Resolves when the node counts them. */
 export async function join(scene: Scene, room: string, node: string, people: number): Promise<void> {
-  const { stage, observer, verdict, calls } = scene
+  await meet(scene, room, node, people)
+  await scene.observer.until(node, 'counts its people', it => sessionsOf(it) === presentOn(scene, node), 20)
+}
+
+/** Resolves when they have joined. */
+export async function meet(scene: Scene, room: string, node: string, people: number): Promise<void> {
+  const { stage, verdict, calls } = scene
   const call = await stage.join(room, placeOf(scene, node), people)
   calls.set(node, [...callsOn(scene, node), call])
   verdict.figures.joined += call.joined.length
   verdict.check(`all ${people} joined “${room}” on ${node}`, call.joined.length === people)
-  await observer.until(node, 'counts its people', it => sessionsOf(it) === presentOn(scene, node), 20)
 }
 
 export function placeOf({ observer }: Scene, name: string): Place {

@@ -1,6 +1,7 @@
 // What the demo writes to the terminal: what is said, what is done, and pool and nodes as a table below it that refreshes in
 // place. Where there is no terminal, each row that has changed is a line instead.
 import { styleText } from 'node:util'
+import type { RTCAutoscaler } from '../../operator/api/rtcautoscaler.ts'
 import type { RTCNodePool } from '../../operator/api/rtcnodepool.ts'
 import { isGone, type NodeSeen, phaseOf, reasonOf, revisionOf } from './node-seen.ts'
 import type { Look } from './observer.ts'
@@ -63,7 +64,7 @@ interface Row {
 }
 
 interface Table {
-  /** Above the header, which is that of the nodes. */
+  /** And its autoscaler; above the header, which is that of the nodes. */
   readonly pool: readonly Row[]
   readonly nodes: readonly Row[]
 }
@@ -136,7 +137,10 @@ const inColumns = (cells: readonly string[]): string =>
 
 const header = inColumns(columns.map(({ title }) => title))
 
-const tableOf = ({ pool, nodes }: Look): Table => ({ pool: pool ? [rowOfPool(pool)] : [], nodes: nodes.map(rowOfNode) })
+const tableOf = ({ pool, autoscaler, nodes }: Look): Table => ({
+  pool: [...(pool ? [rowOfPool(pool)] : []), ...(autoscaler ? [rowOfAutoscaler(autoscaler)] : [])],
+  nodes: nodes.map(rowOfNode),
+})
 
 /** The figures of `kubectl get rtcp`. */
 function rowOfPool({ metadata, spec, status }: RTCNodePool): Row {
@@ -145,6 +149,15 @@ function rowOfPool({ metadata, spec, status }: RTCNodePool): Row {
   const figures = `desired ${spec.replicas} · open ${openReplicas} · draining ${drainingReplicas} · updated ${updatedReplicas}`
   const text = `pool ${metadata.name}:  ${figures} · ${reason}`
   return { name: `pool ${metadata.name}`, text, style: 'bold', isOver: false }
+}
+
+/** The figures of `kubectl get rtca`. */
+function rowOfAutoscaler({ metadata, status }: RTCAutoscaler): Row {
+  const { currentReplicas = 0, desiredReplicas = 0, pressure, latency = '–', conditions } = status ?? {}
+  const reason = conditions?.find(({ type }) => type === 'ScalingActive')?.reason ?? '–'
+  const figures = `${currentReplicas} → ${desiredReplicas} · pressure ${pressure?.toFixed(2) ?? '–'} · joins p99 ${latency}`
+  const text = `autoscaler ${metadata.name}:  ${figures} · ${reason}`
+  return { name: `autoscaler ${metadata.name}`, text, style: 'bold', isOver: false }
 }
 
 function rowOfNode(seen: NodeSeen): Row {

@@ -13,6 +13,8 @@ export interface Figures {
   poolOpenAfterSeconds: number | undefined
   reopened: number
   rolledOut: number
+  /** Replicas that the autoscaler has set, one after the other, from those it found. */
+  scaled: number[]
   joined: number
   leftByThemselves: number
   movedAtDeadline: number
@@ -31,6 +33,7 @@ export function createVerdict(): Verdict {
       poolOpenAfterSeconds: undefined,
       reopened: 0,
       rolledOut: 0,
+      scaled: [],
       joined: 0,
       leftByThemselves: 0,
       movedAtDeadline: 0,
@@ -41,12 +44,13 @@ export function createVerdict(): Verdict {
 
 /** The last line: all that the demo claims, in one row. */
 export function verdictLine({ figures, broken }: Verdict, tookMs: number): string {
-  const { runningAfterSeconds, poolOpenAfterSeconds, reopened, rolledOut } = figures
+  const { runningAfterSeconds, poolOpenAfterSeconds, reopened, rolledOut, scaled } = figures
   const { joined, leftByThemselves, movedAtDeadline, cutBeforeDeadline } = figures
   return [
     broken.length === 0 ? 'PASSED' : 'FAILED',
     `${runningAfterSeconds.length} nodes Running in ${runningAfterSeconds.map(it => it.toFixed(1)).join(', ') || '–'} s`,
     `pool open in ${poolOpenAfterSeconds?.toFixed(1) ?? '–'} s, ${reopened} reopened, ${rolledOut} rolled out`,
+    `autoscaled ${scaled.join('→') || '–'}`,
     `${joined} joined, ${leftByThemselves} left by themselves, ${movedAtDeadline} moved at the deadline`,
     `cut: ${cutBeforeDeadline}`,
     `${Math.round(tookMs / 1_000)} s`,
