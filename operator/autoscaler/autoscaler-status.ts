@@ -6,9 +6,9 @@ import { type AutoscalerReason, autoscalerReasons } from '../api/reasons.ts'
 import type { AutoscalerConditionType, RTCAutoscaler, RTCAutoscalerStatus, Terms } from '../api/rtcautoscaler.ts'
 import { withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
-import type { Recommendation } from './core.ts'
+import type { Recommendation } from './deciding/core.ts'
+import { boundsOf } from './deciding/schedule.ts'
 import { rounded } from './figures.ts'
-import { boundsOf } from './schedule.ts'
 import type { Standing } from './standing.ts'
 
 export type Decision = NonNullable<RTCAutoscalerStatus['lastDecision']>

@@ -2,7 +2,7 @@
 // by the controller at every look, so that they are fresher than the status.
 import { type ObjectKey, splitKey } from '../api/meta.ts'
 import { type MetricDefinition, type MetricRegistry, metricsFrom } from '../telemetry/metrics.ts'
-import type { Recommendation } from './core.ts'
+import type { Recommendation } from './deciding/core.ts'
 
 const labels = ['namespace', 'autoscaler'] as const
 const gauge = (help: string) => ({ kind: 'gauge', help, labels }) as const

@@ -7,7 +7,7 @@ import { startTroubles } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { isFullHeartbeat } from '../load/pressure.ts'
-import type { NodeSample } from './snapshot.ts'
+import type { NodeSample } from './learning/snapshot.ts'
 
 /**
  * A node that starts is supply for as long as it starts, also one that is in trouble. To order another in its place would help

@@ -11,9 +11,9 @@ import { byController } from '../kube/owner.ts'
 import { poolKeyOf } from '../load/in-charge.ts'
 import type { Loads } from '../load/loads.ts'
 import type { FleetView } from '../registry/fleet.ts'
+import type { NodeSample, Snapshot } from './learning/snapshot.ts'
 import { shapeOf, supplyOf, troubleOf } from './node-facts.ts'
 import { byPool, type ForeignScaler, foreignNames, olderAutoscaler } from './rivals.ts'
-import type { NodeSample, Snapshot } from './snapshot.ts'
 import { PAUSE_FLAG, type Standing, standingOf } from './standing.ts'
 
 export interface AutoscalerCaches {

@@ -5,7 +5,7 @@ import { keyOf, type ObjectKey, type Uid } from '../api/meta.ts'
 import type { RTCAutoscaler, RTCAutoscalerStatus } from '../api/rtcautoscaler.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Decision } from './autoscaler-status.ts'
-import { type Memory, newMemory, restored } from './core.ts'
+import { type Memory, newMemory, restored } from './deciding/core.ts'
 import { noSamples, type Samples } from './observe.ts'
 
 export interface Remembered {

@@ -3,7 +3,7 @@ import { isNode, LineCounter, parseAllDocuments } from 'yaml'
 import type { z } from 'zod'
 import { API_VERSION } from '../api/meta.ts'
 import { RTCAutoscalerKind, type RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
-import { scheduleComplaints } from '../autoscaler/schedule.ts'
+import { scheduleComplaints } from '../autoscaler/deciding/schedule.ts'
 import { BadInputError, shown } from './bad-input.ts'
 
 type Path = readonly PropertyKey[]

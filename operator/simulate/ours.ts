@@ -2,8 +2,8 @@
 // the registry tell them, this does with the simulated world; every judgement is theirs.
 import { type Instant, monotonic } from '../ambient/clock.ts'
 import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
-import { learn, newMemory, noteChange, recommend } from '../autoscaler/core.ts'
-import type { NodeSample } from '../autoscaler/snapshot.ts'
+import { learn, newMemory, noteChange, recommend } from '../autoscaler/deciding/core.ts'
+import type { NodeSample } from '../autoscaler/learning/snapshot.ts'
 import { hear, loadTerms, miss, type NodeLoad, unheard } from '../load/node-load.ts'
 import { add, emptyPool, hasRisen, type Share, shareOf, takeAway } from '../load/pool-load.ts'
 import { isHeard } from './beats.ts'

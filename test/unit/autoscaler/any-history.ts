@@ -2,8 +2,8 @@
 import * as fc from 'fast-check'
 import { instant } from '../../../operator/ambient/clock.ts'
 import type { RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
-import { learn, type Memory, newMemory, noteChange, recommend } from '../../../operator/autoscaler/core.ts'
-import type { NodeSample, Snapshot } from '../../../operator/autoscaler/snapshot.ts'
+import { learn, type Memory, newMemory, noteChange, recommend } from '../../../operator/autoscaler/deciding/core.ts'
+import type { NodeSample, Snapshot } from '../../../operator/autoscaler/learning/snapshot.ts'
 import { aReading, aSpec, MONDAY } from './learning/build.ts'
 
 type Spec = RTCAutoscaler['spec']

@@ -10,8 +10,8 @@ import {
   noteStep,
   policiesEaseInMs,
   type Step,
-} from '../../../operator/autoscaler/behavior.ts'
-import { recommend } from '../../../operator/autoscaler/core.ts'
+} from '../../../operator/autoscaler/deciding/behavior.ts'
+import { recommend } from '../../../operator/autoscaler/deciding/core.ts'
 import { carrying, known, poolOf, spec, watch } from './known-pool.ts'
 
 type Policy = ScalingRules['policies'][number]

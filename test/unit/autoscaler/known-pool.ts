@@ -1,7 +1,13 @@
 // A pool of which everything is known already: a node bears a thousand units, and may be 52 % full. For examples in round numbers.
 import { type Instant, instant } from '../../../operator/ambient/clock.ts'
-import { learn, type Memory, newMemory, type Recommendation, recommend } from '../../../operator/autoscaler/core.ts'
-import type { NodeSample, Snapshot } from '../../../operator/autoscaler/snapshot.ts'
+import {
+  learn,
+  type Memory,
+  newMemory,
+  type Recommendation,
+  recommend,
+} from '../../../operator/autoscaler/deciding/core.ts'
+import type { NodeSample, Snapshot } from '../../../operator/autoscaler/learning/snapshot.ts'
 import { aNode, aReading, aSnapshot, aSpec, MONDAY } from './learning/build.ts'
 
 /** A Monday, 08:58 UTC. */

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { instant } from '../../../operator/ambient/clock.ts'
-import { learn, noteChange, recommend, restored, saved } from '../../../operator/autoscaler/core.ts'
-import { LEARNED_VERSION } from '../../../operator/autoscaler/saved.ts'
+import { learn, noteChange, recommend, restored, saved } from '../../../operator/autoscaler/deciding/core.ts'
+import { LEARNED_VERSION } from '../../../operator/autoscaler/learning/saved.ts'
 import { BEFORE_NINE, carrying, known, poolOf, risesAtTwoMinutesTo, spec, watch } from './known-pool.ts'
 import { aNode } from './learning/build.ts'
 

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { instant } from '../../../operator/ambient/clock.ts'
 import type { Schedule } from '../../../operator/api/rtcautoscaler.ts'
-import { learn, recommend, scheduleComplaints } from '../../../operator/autoscaler/core.ts'
-import { boundsOf } from '../../../operator/autoscaler/schedule.ts'
+import { learn, recommend, scheduleComplaints } from '../../../operator/autoscaler/deciding/core.ts'
+import { boundsOf } from '../../../operator/autoscaler/deciding/schedule.ts'
 import { BEFORE_NINE, carrying, known, poolOf, spec, watch } from './known-pool.ts'
 
 const schedule = (given: Partial<Schedule>): Schedule => ({

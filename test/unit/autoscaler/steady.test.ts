@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { saved } from '../../../operator/autoscaler/core.ts'
+import { saved } from '../../../operator/autoscaler/deciding/core.ts'
 import { spec } from './known-pool.ts'
 import { CAPACITY, run, seeded, type ToyPool, toyPool } from './toy-pool.ts'
 

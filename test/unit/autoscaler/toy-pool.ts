@@ -9,8 +9,8 @@ import {
   noteChange,
   type Recommendation,
   recommend,
-} from '../../../operator/autoscaler/core.ts'
-import type { NodeSample, Snapshot } from '../../../operator/autoscaler/snapshot.ts'
+} from '../../../operator/autoscaler/deciding/core.ts'
+import type { NodeSample, Snapshot } from '../../../operator/autoscaler/learning/snapshot.ts'
 import { aReading, MONDAY } from './learning/build.ts'
 
 export const CAPACITY = 1_000

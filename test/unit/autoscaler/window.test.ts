@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { coarser, largest, newWindow, note } from '../../../operator/autoscaler/window.ts'
+import { coarser, largest, newWindow, note } from '../../../operator/autoscaler/deciding/window.ts'
 
 const KEEP_MS = 1_000
 const told = fc.array(fc.record({ after: fc.nat(400), value: fc.integer({ min: -20, max: 20 }) }), {

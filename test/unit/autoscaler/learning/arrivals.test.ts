@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../../../operator/ambient/seeded-random.ts'
-import { roomArrivals } from '../../../../operator/autoscaler/arrivals.ts'
-import type { NodeSample } from '../../../../operator/autoscaler/snapshot.ts'
+import { roomArrivals } from '../../../../operator/autoscaler/learning/arrivals.ts'
+import type { NodeSample } from '../../../../operator/autoscaler/learning/snapshot.ts'
 import { aNode, aReading, watch, watched } from './build.ts'
 
 const holding = (name: string, rooms: number | undefined, pressure: number): NodeSample =>

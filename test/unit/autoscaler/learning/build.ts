@@ -1,8 +1,8 @@
 // A pool that tells what it is told to, for the tests of what is learned from it.
 import { type Instant, instant } from '../../../../operator/ambient/clock.ts'
 import { type RTCAutoscaler, RTCAutoscalerKind } from '../../../../operator/api/rtcautoscaler.ts'
-import { type Learning, learnNodes, newLearning } from '../../../../operator/autoscaler/learning.ts'
-import type { NodeSample, Snapshot } from '../../../../operator/autoscaler/snapshot.ts'
+import { type Learning, learnNodes, newLearning } from '../../../../operator/autoscaler/learning/learning.ts'
+import type { NodeSample, Snapshot } from '../../../../operator/autoscaler/learning/snapshot.ts'
 import type { Reading } from '../../../../operator/load/reading.ts'
 
 /** A Monday, 00:00 UTC. */

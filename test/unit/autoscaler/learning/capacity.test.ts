@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { seededRandom } from '../../../../operator/ambient/seeded-random.ts'
-import { capacityOf, MAX_GONE_SHAPES, poolCapacity } from '../../../../operator/autoscaler/capacity.ts'
-import type { NodeSample } from '../../../../operator/autoscaler/snapshot.ts'
+import { capacityOf, MAX_GONE_SHAPES, poolCapacity } from '../../../../operator/autoscaler/learning/capacity.ts'
+import type { NodeSample } from '../../../../operator/autoscaler/learning/snapshot.ts'
 import { aNode, aReading, watch, watched } from './build.ts'
 
 /** A node with so many units at pressure 1, at this pressure. */

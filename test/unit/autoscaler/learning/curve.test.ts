@@ -10,7 +10,7 @@ import {
   LEAST_KNEE,
   MOST_KNEE,
   PRIOR_KNEE,
-} from '../../../../operator/autoscaler/curve.ts'
+} from '../../../../operator/autoscaler/learning/curve.ts'
 import { aNode, aReading, aSpec, joined, type Watched, watch, watched } from './build.ts'
 
 const HOURS = 360

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { seededRandom } from '../../../../operator/ambient/seeded-random.ts'
-import { MAX_SIGMA, spreadOf } from '../../../../operator/autoscaler/dispersion.ts'
-import type { NodeSample } from '../../../../operator/autoscaler/snapshot.ts'
+import { MAX_SIGMA, spreadOf } from '../../../../operator/autoscaler/learning/dispersion.ts'
+import type { NodeSample } from '../../../../operator/autoscaler/learning/snapshot.ts'
 import { aNode, aReading, type Watched, watch, watched } from './build.ts'
 
 const PRIOR = 0.08

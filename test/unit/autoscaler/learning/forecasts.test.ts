@@ -3,8 +3,13 @@ import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { type Instant, instant } from '../../../../operator/ambient/clock.ts'
 import { seededRandom } from '../../../../operator/ambient/seeded-random.ts'
-import { type Forecasts, forecastsOf } from '../../../../operator/autoscaler/forecasts.ts'
-import { type Learning, learnDemand, learnNodes, newLearning } from '../../../../operator/autoscaler/learning.ts'
+import { type Forecasts, forecastsOf } from '../../../../operator/autoscaler/learning/forecasts.ts'
+import {
+  type Learning,
+  learnDemand,
+  learnNodes,
+  newLearning,
+} from '../../../../operator/autoscaler/learning/learning.ts'
 import { aSnapshot, MONDAY } from './build.ts'
 
 const HOUR = 3_600

@@ -3,16 +3,21 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { type Instant, instant } from '../../../../operator/ambient/clock.ts'
-import { roomArrivals } from '../../../../operator/autoscaler/arrivals.ts'
-import { capacityOf, poolCapacity } from '../../../../operator/autoscaler/capacity.ts'
-import { expectedQuality, kneeOf } from '../../../../operator/autoscaler/curve.ts'
-import { spreadOf } from '../../../../operator/autoscaler/dispersion.ts'
-import { forecastsOf } from '../../../../operator/autoscaler/forecasts.ts'
-import { leadTimeOf, noteChange } from '../../../../operator/autoscaler/lead-time.ts'
-import { type Learning, learnDemand, learnNodes, newLearning } from '../../../../operator/autoscaler/learning.ts'
-import { LEARNED_VERSION, restored, saved } from '../../../../operator/autoscaler/saved.ts'
-import type { NodeSample } from '../../../../operator/autoscaler/snapshot.ts'
-import { lateShare, trimOf } from '../../../../operator/autoscaler/trim.ts'
+import { roomArrivals } from '../../../../operator/autoscaler/learning/arrivals.ts'
+import { capacityOf, poolCapacity } from '../../../../operator/autoscaler/learning/capacity.ts'
+import { expectedQuality, kneeOf } from '../../../../operator/autoscaler/learning/curve.ts'
+import { spreadOf } from '../../../../operator/autoscaler/learning/dispersion.ts'
+import { forecastsOf } from '../../../../operator/autoscaler/learning/forecasts.ts'
+import { leadTimeOf, noteChange } from '../../../../operator/autoscaler/learning/lead-time.ts'
+import {
+  type Learning,
+  learnDemand,
+  learnNodes,
+  newLearning,
+} from '../../../../operator/autoscaler/learning/learning.ts'
+import { LEARNED_VERSION, restored, saved } from '../../../../operator/autoscaler/learning/saved.ts'
+import type { NodeSample } from '../../../../operator/autoscaler/learning/snapshot.ts'
+import { lateShare, trimOf } from '../../../../operator/autoscaler/learning/trim.ts'
 import { aReading, aSnapshot, MONDAY } from './build.ts'
 
 const figure = fc.oneof(

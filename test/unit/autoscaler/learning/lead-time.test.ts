@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { instant } from '../../../../operator/ambient/clock.ts'
-import { leadTimeOf, noteChange } from '../../../../operator/autoscaler/lead-time.ts'
-import type { NodeSample } from '../../../../operator/autoscaler/snapshot.ts'
+import { leadTimeOf, noteChange } from '../../../../operator/autoscaler/learning/lead-time.ts'
+import type { NodeSample } from '../../../../operator/autoscaler/learning/snapshot.ts'
 import { aNode, type Watched, watch, watched } from './build.ts'
 
 const starting = (name: string, waitedForHost = false): NodeSample =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { later } from '../../../../operator/ambient/clock.ts'
-import { newPassage, pass, passedAt } from '../../../../operator/autoscaler/passage.ts'
+import { newPassage, pass, passedAt } from '../../../../operator/autoscaler/learning/passage.ts'
 import { MONDAY } from './build.ts'
 
 const DAY_MS = 86_400_000

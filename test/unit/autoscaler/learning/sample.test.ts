@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import { add, medianOf, newSample } from '../../../../operator/autoscaler/sample.ts'
+import { add, medianOf, newSample } from '../../../../operator/autoscaler/learning/sample.ts'
 
 test('the median is that of the numbers in order, whichever they are', () => {
   const few = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 100 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { NodeSample } from '../../../../operator/autoscaler/snapshot.ts'
-import { LEAST_TRIM, lateShare, trimOf } from '../../../../operator/autoscaler/trim.ts'
+import type { NodeSample } from '../../../../operator/autoscaler/learning/snapshot.ts'
+import { LEAST_TRIM, lateShare, trimOf } from '../../../../operator/autoscaler/learning/trim.ts'
 import { aNode, aReading, joined, type Watched, watch, watched } from './build.ts'
 
 const joining = (joins: number, quality: number, pressure = 0.5): NodeSample =>

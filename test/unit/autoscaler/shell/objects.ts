@@ -8,7 +8,7 @@ import {
   type RTCAutoscalerStatus,
 } from '../../../../operator/api/rtcautoscaler.ts'
 import type { Account } from '../../../../operator/autoscaler/autoscaler-status.ts'
-import type { Recommendation } from '../../../../operator/autoscaler/core.ts'
+import type { Recommendation } from '../../../../operator/autoscaler/deciding/core.ts'
 import type { ForeignScaler } from '../../../../operator/autoscaler/rivals.ts'
 
 export const NOW: Instant = instant(Date.parse('2030-01-01T10:00:00Z'))

@@ -7,7 +7,7 @@ import type { AutoscalerConditionType, RTCAutoscalerStatus } from '../../../../o
 import { RTCAutoscalerKind } from '../../../../operator/api/rtcautoscaler.ts'
 import { eventsOfChange } from '../../../../operator/autoscaler/autoscaler-events.ts'
 import { type Account, statusOf } from '../../../../operator/autoscaler/autoscaler-status.ts'
-import type { Recommendation } from '../../../../operator/autoscaler/core.ts'
+import type { Recommendation } from '../../../../operator/autoscaler/deciding/core.ts'
 import { hasMoved, rounded } from '../../../../operator/autoscaler/figures.ts'
 import { isDue } from '../../../../operator/autoscaler/worth-a-write.ts'
 import { anAccount, anAutoscaler, aRecommendation, NOW } from './objects.ts'

@@ -1,6 +1,6 @@
 // How often rooms come and how much each brings, for the spare nodes that must be there before more can be made: a compound
 // Poisson process (the step "Size" of docs/scaling.md). Pure; fed by learning.ts, read by warm.ts.
-import type { Reading } from '../load/reading.ts'
+import type { Reading } from '../../load/reading.ts'
 import type { NodeMemory } from './node-memory.ts'
 import { kept } from './passage.ts'
 

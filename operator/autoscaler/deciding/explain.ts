@@ -1,10 +1,10 @@
 // The one line that goes with every decision: where the number comes from, in figures that anybody can put into the formula
 // again, and what turned it aside. Pure; asked by recommend.ts.
-import type { Instant } from '../ambient/clock.ts'
-import type { AutoscalerReason } from '../api/reasons.ts'
+import type { Instant } from '../../ambient/clock.ts'
+import type { AutoscalerReason } from '../../api/reasons.ts'
+import type { Snapshot } from '../learning/snapshot.ts'
 import type { Course } from './course.ts'
 import type { Need } from './need.ts'
-import type { Snapshot } from './snapshot.ts'
 import { freshShare } from './telemetry.ts'
 
 /** As long as status.lastDecision.why may be. */

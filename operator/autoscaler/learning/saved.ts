@@ -1,7 +1,7 @@
 // What was learned, as text that fits into the status of the RTCAutoscaler and survives a restart. Written and read by core.ts. The
 // text may have been edited or cut by anybody: what cannot be read is as good as nothing, and never harms.
 import { z } from 'zod'
-import type { Instant } from '../ambient/clock.ts'
+import type { Instant } from '../../ambient/clock.ts'
 import { MAX_GONE_SHAPES, settleCapacity } from './capacity.ts'
 import { BINS, LEAST_KNEE, MOST_KNEE, settleCurve } from './curve.ts'
 import { MAX_SIGMA } from './dispersion.ts'

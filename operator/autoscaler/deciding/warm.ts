@@ -1,7 +1,7 @@
 // What rooms may bring while a node starts (the step "Warm" of docs/scaling.md). Rooms arrive one by one but bring very different
 // numbers of people: a compound Poisson process, of which the variance follows from the sizes seen. Pure; asked by size.ts.
-import { roomArrivals } from './arrivals.ts'
-import type { Learning } from './learning.ts'
+import { roomArrivals } from '../learning/arrivals.ts'
+import type { Learning } from '../learning/learning.ts'
 
 /**
  * `2√v` with v = λH·E[w²], where w is the pressure that one room makes: in full nodes. Two deviations, so that one burst in forty

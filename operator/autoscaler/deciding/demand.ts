@@ -1,8 +1,8 @@
 // The load of the pool in units, node by node: pressure × capacity (the steps "Pressure", "Capacity" and "Demand" of
 // docs/scaling.md). Who is silent is not empty: its last load counts, and it has no room that anybody could vouch for.
-import { capacityOf } from './capacity.ts'
-import type { Learning } from './learning.ts'
-import type { NodeSample, Snapshot } from './snapshot.ts'
+import { capacityOf } from '../learning/capacity.ts'
+import type { Learning } from '../learning/learning.ts'
+import type { NodeSample, Snapshot } from '../learning/snapshot.ts'
 
 export interface Demand {
   /** Nodes that have ever told their load. */

@@ -1,18 +1,18 @@
 // The decision: how many nodes the pool should have, and why. Pure, and reads only: the same memory and the same snapshot have
 // the same answer, however often it is asked. The steps are those of docs/scaling.md, each in a file of its own.
-import type { AutoscalerReason } from '../api/reasons.ts'
-import type { Terms } from '../api/rtcautoscaler.ts'
+import type { AutoscalerReason } from '../../api/reasons.ts'
+import type { Terms } from '../../api/rtcautoscaler.ts'
+import type { Forecasts } from '../learning/forecasts.ts'
+import { leadTimeOf } from '../learning/lead-time.ts'
+import type { Snapshot } from '../learning/snapshot.ts'
 import { policiesEaseInMs } from './behavior.ts'
 import { type Course, lowered, raised, towards } from './course.ts'
 import { down, whyFrozen } from './down.ts'
 import { explain } from './explain.ts'
-import type { Forecasts } from './forecasts.ts'
 import { joinLatencyP99Of, latencyText } from './latency.ts'
-import { leadTimeOf } from './lead-time.ts'
 import type { Memory } from './memory.ts'
 import { loadOf, type Need, needOf } from './need.ts'
 import type { Bounds } from './schedule.ts'
-import type { Snapshot } from './snapshot.ts'
 import { type Fallback, fallbackInMs, freshShare } from './telemetry.ts'
 import { up } from './up.ts'
 

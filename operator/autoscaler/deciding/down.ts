@@ -1,11 +1,11 @@
 // Shrinking: by the largest need of the window, and only as far as those that stay have room for all. Whatever is not known
 // keeps every node. Which nodes go is the pool's choice, and they only close: growing again reopens them. Pure.
-import type { AutoscalerReason } from '../api/reasons.ts'
-import type { ScalingRules } from '../api/rtcautoscaler.ts'
+import type { AutoscalerReason } from '../../api/reasons.ts'
+import type { ScalingRules } from '../../api/rtcautoscaler.ts'
+import type { Snapshot } from '../learning/snapshot.ts'
 import { fewestAllowed, isTolerated } from './behavior.ts'
 import { type Course, raised } from './course.ts'
 import type { Memory } from './memory.ts'
-import type { Snapshot } from './snapshot.ts'
 import { hasSeen, mostKept } from './stabilization.ts'
 import type { Sight } from './telemetry.ts'
 

@@ -1,7 +1,7 @@
 // What people of the pool experience, for the status: the time to join of all nodes together, and the goal beside it. Decides
 // nothing. Pure; asked by recommend.ts.
-import type { Targets } from '../api/rtcautoscaler.ts'
-import type { NodeSample } from './snapshot.ts'
+import type { Targets } from '../../api/rtcautoscaler.ts'
+import type { NodeSample } from '../learning/snapshot.ts'
 
 /**
  * The 99th percentile of joins over nodes that tell only their own: percentiles have no mean, so each node's joins are taken for

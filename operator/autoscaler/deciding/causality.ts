@@ -1,10 +1,10 @@
 // Whether latency that is bad can have its cause in load (the step "Causality" of docs/scaling.md). If not, more nodes would not
 // help: nothing is learned from it, so neither knee nor trim gives way, and people are told. Pure; fed by learn.ts.
-import { expectedQuality } from './curve.ts'
-import type { Learning } from './learning.ts'
-import { kept } from './passage.ts'
-import type { Snapshot } from './snapshot.ts'
-import { ALLOWED_LATE, lateAt } from './trim.ts'
+import { expectedQuality } from '../learning/curve.ts'
+import type { Learning } from '../learning/learning.ts'
+import { kept } from '../learning/passage.ts'
+import type { Snapshot } from '../learning/snapshot.ts'
+import { ALLOWED_LATE, lateAt } from '../learning/trim.ts'
 
 /** Moments over the nodes of one moment, fading: what all nodes have in common, a busy hour or an outage, is not in them. */
 export interface Causality {

@@ -1,6 +1,6 @@
 // Demand that is to come within the lead time, by three ways to tell it: its slope, the minute of the hour, the minute of the day.
 // Each is compared with what came. Which of them counts is for forecast.ts to say. Pure; fed by learning.ts.
-import type { Instant } from '../ambient/clock.ts'
+import type { Instant } from '../../ambient/clock.ts'
 import { type LeadTime, leadTimeOf } from './lead-time.ts'
 import type { Passage } from './passage.ts'
 import {

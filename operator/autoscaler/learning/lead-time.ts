@@ -1,6 +1,6 @@
 // How long it takes from the wish for a node until it takes rooms: measured, and kept apart for hosts that had room and hosts that
 // had to be made (the step "Lead time" of docs/scaling.md). Pure; fed by learning.ts, read by forecast.ts and warm.ts.
-import type { Instant } from '../ambient/clock.ts'
+import type { Instant } from '../../ambient/clock.ts'
 import type { NodeMemory } from './node-memory.ts'
 import { type Passage, passedAt } from './passage.ts'
 import type { NodeSample } from './snapshot.ts'

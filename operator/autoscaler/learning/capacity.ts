@@ -1,6 +1,6 @@
 // How much a node bears: units at pressure 1, learned as units / pressure (the step "Capacity" of docs/scaling.md). For each node,
 // and as the median of each shape, which nodes that are new to it inherit. Pure; fed by learning.ts, read by demand.ts and size.ts.
-import type { Reading } from '../load/reading.ts'
+import type { Reading } from '../../load/reading.ts'
 import { memoryOf, type NodeMemories, type NodeMemory } from './node-memory.ts'
 import { kept } from './passage.ts'
 import { add, medianOf } from './sample.ts'

@@ -1,6 +1,6 @@
 // The number on its way from what the formula says to what is done, and each limit that turned it aside: whatever is limited
 // names its limit, because there is no other way to limit. Used by up.ts, down.ts, need.ts and recommend.ts.
-import type { AutoscalerReason } from '../api/reasons.ts'
+import type { AutoscalerReason } from '../../api/reasons.ts'
 
 export interface Course {
   readonly replicas: number

@@ -1,8 +1,8 @@
 // The limits that hold now: minReplicas and maxReplicas, or what the schedules say instead. A schedule holds while its last start
 // is later than its last end; cron lines are read in their time zone, so that 08:00 stays 08:00 when summer begins.
 import { Cron } from 'croner'
-import { type Instant, instant } from '../ambient/clock.ts'
-import type { RTCAutoscalerSpec, Schedule } from '../api/rtcautoscaler.ts'
+import { type Instant, instant } from '../../ambient/clock.ts'
+import type { RTCAutoscalerSpec, Schedule } from '../../api/rtcautoscaler.ts'
 
 export interface Bounds {
   readonly min: number

@@ -1,15 +1,15 @@
 // What the pool needs now, before behavior and bounds: the steps of the algorithm up to its size, and what may ask for more than
 // the formula. Pure; learn.ts notes it for the windows, recommend.ts decides from it.
 
+import { passedAt } from '../learning/passage.ts'
+import type { Snapshot } from '../learning/snapshot.ts'
 import { type Course, lowered, raised, towards } from './course.ts'
 import { type Demand, demandOf } from './demand.ts'
 import { type Expected, expectedOf } from './forecast.ts'
 import type { Memory } from './memory.ts'
-import { passedAt } from './passage.ts'
 import { type SafePressure, safePressureOf } from './safe-pressure.ts'
 import { type Bounds, boundsOf } from './schedule.ts'
 import { type Size, sizeOf } from './size.ts'
-import type { Snapshot } from './snapshot.ts'
 import { type Fallback, fallbackOf, type Sight, sightOf } from './telemetry.ts'
 
 /** How much there is. */

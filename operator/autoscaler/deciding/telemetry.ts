@@ -1,7 +1,8 @@
 // How far the pool can be seen, and what that allows. Little is seen: nothing is taken away. Very little, for long: fallback,
 // which can only raise. A duration, not a number of failed looks, so that it means the same at every rate. (KEP-5679 says why.)
+
+import type { Snapshot } from '../learning/snapshot.ts'
 import type { Demand } from './demand.ts'
-import type { Snapshot } from './snapshot.ts'
 
 /** good: the load is known. partial: too little to take anything away. poor: too little to tell the load. */
 export type Sight = 'good' | 'partial' | 'poor'

@@ -1,11 +1,12 @@
 // Folds a snapshot into the memory: at every tick and at every event, as often as anybody likes. Whatever is learned is weighted
 // by time, so that looking twice teaches nothing twice. Part of the pure core.
+
+import { learnDemand, learnNodes } from '../learning/learning.ts'
+import { passedAt } from '../learning/passage.ts'
+import type { Snapshot } from '../learning/snapshot.ts'
 import { learnCausality } from './causality.ts'
-import { learnDemand, learnNodes } from './learning.ts'
 import type { Memory } from './memory.ts'
 import { loadOf, needOf } from './need.ts'
-import { passedAt } from './passage.ts'
-import type { Snapshot } from './snapshot.ts'
 import { forgetNeed, noteNeed } from './stabilization.ts'
 import { noteSight } from './telemetry.ts'
 

@@ -1,13 +1,13 @@
 // All that is remembered between two snapshots, one slice a step, and what of it outlives the process: plain data. Windows and
 // policies survive a restart, unlike those of a HorizontalPodAutoscaler, so that a new leader shrinks no sooner than the old one.
 import { z } from 'zod'
-import type { Instant } from '../ambient/clock.ts'
+import type { Instant } from '../../ambient/clock.ts'
+import { noteChange as noteForLeadTime } from '../learning/lead-time.ts'
+import { type Learning, newLearning } from '../learning/learning.ts'
+import { passedAt } from '../learning/passage.ts'
+import * as learned from '../learning/saved.ts'
 import { noteStep, type Step } from './behavior.ts'
 import { type Causality, newCausality } from './causality.ts'
-import { noteChange as noteForLeadTime } from './lead-time.ts'
-import { type Learning, newLearning } from './learning.ts'
-import { passedAt } from './passage.ts'
-import * as learned from './saved.ts'
 import { type Needs, newNeeds } from './stabilization.ts'
 import { newSight, type SightMemory } from './telemetry.ts'
 import { coarser, type Window } from './window.ts'

@@ -1,12 +1,12 @@
 // How many nodes that is (the step "Size" of docs/scaling.md). Two answers: so many are needed, and so many are worth keeping;
 // between them nothing changes, so that noise moves nobody. Pure; asked by assess.ts.
-import { poolCapacity } from './capacity.ts'
+import { poolCapacity } from '../learning/capacity.ts'
+import { leadTimeOf } from '../learning/lead-time.ts'
+import type { Learning } from '../learning/learning.ts'
+import type { Snapshot } from '../learning/snapshot.ts'
 import type { Demand } from './demand.ts'
 import type { Expected } from './forecast.ts'
-import { leadTimeOf } from './lead-time.ts'
-import type { Learning } from './learning.ts'
 import type { SafePressure } from './safe-pressure.ts'
-import type { Snapshot } from './snapshot.ts'
 import { burstOf } from './warm.ts'
 
 export interface Size {

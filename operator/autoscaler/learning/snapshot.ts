@@ -1,8 +1,8 @@
 // All that a decision knows of its pool at one moment. Made by the controller's observe.ts and by the simulator; read by
 // everything else in this folder, which keeps no reference to it: the caller may reuse it.
-import type { Instant } from '../ambient/clock.ts'
-import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
-import type { Reading } from '../load/reading.ts'
+import type { Instant } from '../../ambient/clock.ts'
+import type { RTCAutoscalerSpec } from '../../api/rtcautoscaler.ts'
+import type { Reading } from '../../load/reading.ts'
 
 export interface NodeSample {
   readonly name: string

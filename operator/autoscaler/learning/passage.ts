@@ -1,6 +1,6 @@
 // Time as learning counts it: the sum of steps that can be believed. A wall clock may leap, and an operator may be away for days;
 // nothing that was learned may age or be measured by that. Kept by learning.ts, pure.
-import type { Instant } from '../ambient/clock.ts'
+import type { Instant } from '../../ambient/clock.ts'
 
 export interface Passage {
   /** The wall clock at the last step. */
