@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import type { AutoscalerReason } from '../../../operator/api/reasons.ts'
 import type { AutoscalerConditionType, RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import { until } from '../../cluster/until.ts'
 import type { Within } from '../harness/scene.ts'
 import { type Declare, type SuiteOptions, suiteInWorld, type World } from '../harness/world.ts'
 import { isClosed, type PoolName, type PoolScene, poolScene } from '../pool/pool-scene.ts'
@@ -52,6 +53,11 @@ export interface AutoscalerScene extends PoolScene {
   expectReplicasKept(pool: PoolName, forMs: number): Promise<void>
   /** Every number that the pool was ever asked for, one after another. */
   replicasEver(pool: PoolName): number[]
+  /**
+   * Everybody leaves and the pool is deleted, with all of its nodes side by side. For large pools: at the end of a test what is
+   * left is deleted one by one in a single request, which takes longer than a request may.
+   */
+  deletePool(pool: PoolName): Promise<void>
   /** People who spread over the nodes of a pool that take rooms. */
   crowd(pool: PoolName, cpuPercent: number): Crowd
 }
@@ -162,6 +168,16 @@ export function autoscalerScene(
       assert.equal(changed, 'kept', `replicas of ${pool}, which were ${before}`)
     },
     replicasEver: pool => versionsOf(pool).filter((replicas, index, all) => replicas !== all[index - 1]),
+    async deletePool(pool) {
+      for (const { metadata } of await scene.nodesOf(pool)) {
+        const sfu = scene.sfu(metadata.name)
+        if (sfu.isRunning) sfu.leaveAll()
+      }
+      await scene.kubectl('delete', 'rtca', '--all')
+      await scene.kubectl('delete', 'rtcp', pool, '--wait=false')
+      const areGone = async () => (await scene.kubectl('get', 'rtcn', '-o', 'name')) === ''
+      await until(`the nodes of ${pool} to be gone`, areGone, { withinMs: 120_000, everyMs: 1_000 })
+    },
     crowd: (pool, cpuPercent) =>
       startCrowd(
         () => nodesNow(pool).map(node => ({ sfu: fleet.node(scene.key(node.metadata.name)), isOpen: !isGoing(node) })),

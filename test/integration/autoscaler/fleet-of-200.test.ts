@@ -26,7 +26,8 @@ suiteOfAutoscalers('two hundred nodes', { sideBySide: 1, cluster: { kwokNodes: N
   promise(
     'a crowd comes and goes, the registry too: nobody is cut, and it is never too small',
     async (scene, world) => {
-      const pool = await scene.runningPool({ replicas: NODES })
+      const pool = await scene.applyPool({ replicas: NODES })
+      await scene.expectProgress(pool, 'Complete', { withinMs: 120_000 })
       using crowd = scene.crowd(pool, NODES * 0.4 * FULL_CPU)
       crowd.unevenness = 0.15
       for (const { metadata } of await scene.nodesOf(pool)) {

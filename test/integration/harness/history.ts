@@ -67,6 +67,7 @@ interface KubeEvent extends KubeObject {
 export function recordHistory(cluster: Cluster): History {
   const ending = new AbortController()
   const lines: Line[] = []
+  const lastTexts = new Map<string, string>()
   const pools = new Map<Where, Version<RTCNodePool>[]>()
   const autoscalers = new Map<Where, Version<RTCAutoscaler>[]>()
   const nodes = new Map<Where, Version<RTCNode>[]>()
@@ -76,8 +77,9 @@ export function recordHistory(cluster: Cluster): History {
 
   function tell(of: Where, text: string): void {
     // A beat that says nothing new is no news, also when other things happened in between.
-    const same = lines.findLast(line => line.of === of && line.text.slice(0, 4) === text.slice(0, 4))?.text === text
-    if (!same) lines.push({ at: Date.now(), of, text })
+    const about = `${of} ${text.slice(0, 4)}`
+    if (lastTexts.get(about) !== text) lines.push({ at: Date.now(), of, text })
+    lastTexts.set(about, text)
     for (const listener of listeners) listener()
   }
 
