@@ -13,6 +13,8 @@ export interface Causality {
   covariance: number
   /** Since when latency is bad and load does not explain it, on the memory's own clock; undefined: it does, or all is well. */
   unrelatedSince: number | undefined
+  /** The moment judged last, on the memory's own clock. */
+  judgedMs: number
 }
 
 export const newCausality = (): Causality => ({
@@ -20,6 +22,7 @@ export const newCausality = (): Causality => ({
   qualityVariance: 0,
   covariance: 0,
   unrelatedSince: undefined,
+  judgedMs: Number.NaN,
 })
 
 const HALF_LIFE_MS = 300_000
@@ -34,7 +37,9 @@ const DOUBTED_MS = 3_600_000
 
 export function learnCausality(causality: Causality, learning: Learning, at: Snapshot, now: number): void {
   const section = crossSection(at)
-  if (section.nodes === 0) return
+  // By a second look at the same moment the curve has learned from the first, and would be asked about what it was taught.
+  if (section.nodes === 0 || now === causality.judgedMs) return
+  causality.judgedMs = now
   fade(causality, section, now - learning.passage.ms)
   const bad = causality.unrelatedSince === undefined ? BAD : WELL
   const isBad = section.quality > bad || section.lateShare > bad * ALLOWED_LATE
