@@ -1,8 +1,9 @@
-// A pool of two hundred nodes, on as many fake hosts, through a crowd that comes and goes, and through the loss of the registry:
-// the steps of a day one after another, because two hundred nodes are not made anew for each of them.
+// A pool of two hundred nodes through a crowd that comes and goes, through latency that has nothing to do with it, and through the
+// loss of the registry: one after another, because two hundred nodes are not made anew for each of them.
 import assert from 'node:assert/strict'
 import type { Intent } from '../../../operator/api/intent.ts'
 import { until } from '../../cluster/until.ts'
+import { simClass } from '../harness/class.ts'
 import { readyOf } from '../harness/scene.ts'
 import type { World } from '../harness/world.ts'
 import { isClosed, type PoolName } from '../pool/pool-scene.ts'
@@ -14,6 +15,10 @@ const NODES = 200
 const FULL_CPU = 90
 const PEOPLE_EACH = 2
 
+/** Two hundred agents in one process are to leave it some time. */
+const { spec, ...rest } = simClass('patient')
+const patient = { ...rest, spec: { ...spec, agent: { ...spec.agent, heartbeatSeconds: 2 } } }
+
 interface Day {
   readonly scene: AutoscalerScene
   readonly world: World
@@ -22,11 +27,12 @@ interface Day {
   readonly crowd: Crowd
 }
 
-suiteOfAutoscalers('two hundred nodes', { sideBySide: 1, cluster: { kwokNodes: NODES } }, promise => {
+suiteOfAutoscalers('two hundred nodes', { sideBySide: 1, cluster: { kwokNodes: 20 } }, promise => {
   promise(
-    'a crowd comes and goes, the registry too: nobody is cut, and it is never too small',
+    'a crowd comes and goes, the registry too: nobody is cut, and nothing is bought in vain',
     async (scene, world) => {
-      const pool = await scene.applyPool({ replicas: NODES })
+      await world.apply(patient)
+      const pool = await scene.applyPool({ replicas: NODES, className: patient.metadata.name })
       await scene.expectProgress(pool, 'Complete', { withinMs: 120_000 })
       using crowd = scene.crowd(pool, NODES * 0.4 * FULL_CPU)
       crowd.unevenness = 0.15
@@ -41,6 +47,7 @@ suiteOfAutoscalers('two hundred nodes', { sideBySide: 1, cluster: { kwokNodes: N
       const day: Day = { scene, world, pool, a, crowd }
       await aCrowdComes(day)
       await itGoes(day)
+      await latencyIsBad(day)
       await theRegistryGoes(day)
       assert.deepEqual(world.fleet.ledger.totals(), {
         joined: 400,
@@ -51,6 +58,7 @@ suiteOfAutoscalers('two hundred nodes', { sideBySide: 1, cluster: { kwokNodes: N
         fault: 0,
         cutEarly: 0,
       })
+      await scene.deletePool(pool)
     },
   )
 })
@@ -100,6 +108,15 @@ async function itGoes({ scene, world, pool, a, crowd }: Day): Promise<void> {
   assert.deepEqual({ present, left }, { present: 400, left: 0 })
   for (const name of closed) scene.sfu(name).leaveAll()
   await scene.expectNodes(pool, 'the closed ones are gone', nodes => nodes.length === 150)
+}
+
+/** Of nodes that are far from full. */
+async function latencyIsBad({ scene, pool, a, crowd }: Day): Promise<void> {
+  crowd.figures = () => ({ joins: 20, joinLatencyP99Ms: 3_000 + 6_000 * Math.random() })
+  await scene.expectCondition(a, 'LatencyNotLoadRelated', 'True')
+  await scene.expectReplicasKept(pool, 6_000)
+  assert.equal((await scene.autoscaler(a)).status?.terms?.trim, 1, 'nothing is learned from it')
+  crowd.figures = {}
 }
 
 /** Nothing is taken away while nobody can be heard, and then there are as many as are said to be enough. */
