@@ -36,7 +36,7 @@ binaries: node_modules/.installed ## Build and cache the control plane, KEDA, Li
 .PHONY: test
 test: lint build binaries ## Everything: unit, property, integration, and e2e on real hosts (root)
 	node --test --test-timeout=300000 'test/unit/**/*.test.ts'
-	node --test --test-timeout=900000 --test-concurrency=5 'test/integration/**/*.test.ts'
+	node --test --test-timeout=900000 --test-concurrency=4 'test/integration/**/*.test.ts'
 	node --test --test-timeout=900000 --test-concurrency=3 'test/e2e/**/*.test.ts'
 
 .PHONY: test-unit

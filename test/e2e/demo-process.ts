@@ -42,7 +42,7 @@ export function startDemo(
     output: () => output,
     until: (what, hasCome) =>
       Promise.race([
-        until(what, hasCome, { withinMs: 240_000 }),
+        until(what, hasCome, { withinMs: 420_000 }),
         exitCode.then(code => assert.fail(`the demo ended with ${code}, waiting for ${what}: ${output}`)),
       ]),
     interrupt: () => void child.kill('SIGINT'),
