@@ -98,8 +98,8 @@ async function endTheDay(scene: Scene): Promise<void> {
   const names = namesOf(nodesOfPool(lastLook(scene)))
   await Promise.all(names.flatMap(name => callsOn(scene, name).map(call => call.leave(presentIn(call)))))
   screen.say('Everybody hangs up.')
-  const small = ({ pool, nodes }: Look): boolean =>
-    pool?.spec.replicas === MIN && nodesOfPool({ at: 0, nodes, pool }).every(counts)
+  const small = (look: Look): boolean =>
+    nodesOfPool(look).length === MIN && allOpen(look) && look.pool?.status?.drainingReplicas === 0
   await observer.untilLook('the pool is as small as it may be', small, 90)
   const gone = names.filter(name => isGone(observer.node(name)))
   for (const name of gone) {
