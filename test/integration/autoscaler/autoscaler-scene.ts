@@ -158,7 +158,9 @@ export function autoscalerScene(
       await scene.expectPool(pool, `asked for ${replicas}`, ({ spec }) => spec.replicas === replicas, within)
     },
     async expectReplicasKept(pool, forMs) {
-      const before = versionsOf(pool).at(-1)
+      // A bystander hears of what was just done a little later.
+      const { replicas: before } = (await scene.pool(pool)).spec
+      await history.until(`${before} replicas`, () => versionsOf(pool).at(-1) === before, 10_000)
       const changed = await history
         .until(`another number than ${before}`, () => versionsOf(pool).at(-1) !== before, forMs)
         .then(
