@@ -54,6 +54,12 @@ export function splitKey(key: ObjectKey): { namespace?: string; name: string } {
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
 
+/** Whether `a` was there first; by name when they are of the same second. */
+export function isOlder(a: KubeObject, b: KubeObject): boolean {
+  const [bornA, bornB] = [Date.parse(a.metadata.creationTimestamp), Date.parse(b.metadata.creationTimestamp)]
+  return bornA === bornB ? a.metadata.name < b.metadata.name : bornA < bornB
+}
+
 export const timestamp = z.iso.datetime({ offset: true })
 
 /** One observation about an object, in the form of `metav1.Condition`, so that `kubectl wait` and kstatus understand it. */

@@ -4,8 +4,9 @@ import { type Clock, type Instant, toTimestamp } from '../ambient/clock.ts'
 import type { ObjectKey } from '../api/meta.ts'
 import { RTCAutoscalerKind, type RTCAutoscalerStatus } from '../api/rtcautoscaler.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
-import type { ControllerSpec, ReconcileContext, ReconcileResult } from '../kube/controller.ts'
+import { type ControllerSpec, type ReconcileContext, type ReconcileResult, whenCaughtUp } from '../kube/controller.ts'
 import type { EventRecorder } from '../kube/events.ts'
+import { waitAfterRefusal } from '../kube/refusal.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { applyStatus, sameStatus } from '../kube/status.ts'
 import { eventOfDecision, eventsOfChange } from './autoscaler-events.ts'
@@ -14,7 +15,7 @@ import { type AutoscalerWriters, setReplicas, wasSet } from './carry-out.ts'
 import { LEARNED_VERSION, learn, noteChange, type Recommendation, recommend, saved } from './deciding/core.ts'
 import type { AutoscalerMetrics } from './metrics.ts'
 import { type AutoscalerCaches, type Observed, observe, sample, snapshotOf } from './observe.ts'
-import { type Memories, memories, type Remembered, refusedAgain } from './remembered.ts'
+import { type Memories, memories, type Remembered } from './remembered.ts'
 import { autoscalerWatches } from './watches.ts'
 import { FIGURES_EVERY_MS, isDue } from './worth-a-write.ts'
 
@@ -38,10 +39,6 @@ export function autoscalerController(deps: AutoscalerDeps): ControllerSpec {
     reconcile: (key, context) => reconcile(key, context, deps, all),
   }
 }
-
-/** Caches tell by themselves when they have caught up; this is for the day they do not. */
-const CATCH_UP_MS = 1_000
-const whenCaughtUp: ReconcileResult = { lookAgainMs: CATCH_UP_MS }
 
 interface Run {
   readonly at: Observed
@@ -125,7 +122,7 @@ async function follow(decision: Decision, pool: RTCNodePool, run: Run): Promise<
       noteSet(decision, pool, run)
       return to
     case 'refused':
-      known.refusal = refusedAgain(known.refusal, outcome.message, deps.clock)
+      known.refusal = { message: outcome.message, ...waitAfterRefusal(known.refusal, deps.clock) }
       return from
     case 'unsure':
       known.unsure = decision
@@ -137,7 +134,7 @@ const decisionOf = ({ desired, why, limits, terms }: Recommendation, from: numbe
   at: toTimestamp(now),
   from,
   to: desired,
-  why: why.slice(0, 512),
+  why,
   limits: limits.slice(0, 16),
   terms: roundedTerms(terms),
 })

@@ -1,8 +1,9 @@
 // What is remembered of an autoscaler between two looks: what its core has learned, which is in its status too, and what no
 // cache tells. Kept by the controller; lost with the process but for what the status brings back.
-import { type Clock, type Instant, later, type Monotonic } from '../ambient/clock.ts'
+import type { Clock, Instant, Monotonic } from '../ambient/clock.ts'
 import { keyOf, type ObjectKey, type Uid } from '../api/meta.ts'
 import type { RTCAutoscaler, RTCAutoscalerStatus } from '../api/rtcautoscaler.ts'
+import type { RetryWait } from '../kube/refusal.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Decision } from './autoscaler-status.ts'
 import { type Memory, newMemory, restored } from './deciding/core.ts'
@@ -28,10 +29,8 @@ export interface Remembered {
 }
 
 /** The API server's no to a number. */
-export interface Refusal {
+export interface Refusal extends RetryWait {
   readonly message: string
-  readonly waitMs: number
-  readonly retryAt: Monotonic
 }
 
 export interface Memories {
@@ -88,12 +87,4 @@ function learnedIn({ status }: RTCAutoscaler, now: Instant, log: Logger): Memory
   const memory = restored(learned.data, learned.version, now)
   if (memory === undefined) log.warn('what was learned cannot be read; begins anew', { version: learned.version })
   return memory ?? newMemory(now)
-}
-
-/** A refusal is not cured by asking often: 1 s, 2 s, 4 s … to this. */
-const MAX_RETRY_MS = 60_000
-
-export function refusedAgain(before: Refusal | undefined, message: string, clock: Clock): Refusal {
-  const waitMs = Math.min(MAX_RETRY_MS, (before?.waitMs ?? 500) * 2)
-  return { message, waitMs, retryAt: later(clock.monotonic(), waitMs) }
 }

@@ -4,7 +4,7 @@ import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCAutoscaler } from '../api/rtcautoscaler.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
-import { type Watch, watchCache } from '../kube/controller.ts'
+import { gathered, type Watch, watchCache } from '../kube/controller.ts'
 import type { Change } from '../kube/informer.ts'
 import { poolOf } from '../kube/owner.ts'
 import { poolKeyOf } from '../load/in-charge.ts'
@@ -42,10 +42,7 @@ export function autoscalerWatches(caches: AutoscalerCaches): Watch[] {
   ]
 }
 
-const patient = (watch: Watch): Watch => ({
-  ...watch,
-  subscribe: (enqueue, enqueueInitial) => watch.subscribe(key => enqueue(key, PATIENCE_MS), enqueueInitial),
-})
+const patient = (watch: Watch): Watch => gathered(watch, () => PATIENCE_MS)
 
 type ForeignCaches = Pick<AutoscalerCaches, 'hpaCache' | 'scaledObjectCache'>
 

@@ -28,6 +28,12 @@ export const watchCache = <T>(cache: Cache<T>, keysOf: (change: Change<T>) => It
   ready: () => cache.synced,
 })
 
+/** As `watch`, but each change waits a little, so that what comes together is looked at together. */
+export const gathered = (watch: Watch, patienceMs: (key: ObjectKey) => number): Watch => ({
+  ...watch,
+  subscribe: (enqueue, enqueueInitial) => watch.subscribe(key => enqueue(key, patienceMs(key)), enqueueInitial),
+})
+
 export interface ReconcileContext {
   /** Carries controller, namespace, name and reconcileID. */
   log: Logger
@@ -69,6 +75,10 @@ export interface Controller {
   /** Works until the signal aborts, then lets reconciles under way end for up to 5 s. */
   run(signal: AbortSignal): Promise<void>
 }
+
+/** Caches tell by themselves when they have caught up; this is for the day they do not. */
+export const CATCH_UP_MS = 1_000
+export const whenCaughtUp: ReconcileResult = { lookAgainMs: CATCH_UP_MS }
 
 const DRAIN_MS = 5_000
 const GATE_POLL_MS = 50

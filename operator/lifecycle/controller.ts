@@ -6,7 +6,14 @@ import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import { conditionOf } from '../kube/conditions.ts'
-import { type ControllerSpec, type ReconcileContext, watchCache } from '../kube/controller.ts'
+import {
+  CATCH_UP_MS,
+  type ControllerSpec,
+  type ReconcileContext,
+  type ReconcileResult,
+  watchCache,
+  whenCaughtUp,
+} from '../kube/controller.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { Cache, Change } from '../kube/informer.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
@@ -67,7 +74,7 @@ async function reconcile(
   { log, signal }: ReconcileContext,
   deps: LifecycleDeps,
   memory: NodeMemory,
-): Promise<{ lookAgainMs?: number }> {
+): Promise<ReconcileResult> {
   const node = deps.nodeCache.get(key)
   if (node === undefined) {
     await sweepIntent(key, { ...deps, signal })
@@ -77,7 +84,7 @@ async function reconcile(
     return {}
   }
   const now = deps.serverClock.now()
-  if (now === undefined) return { lookAgainMs: CATCH_UP_MS }
+  if (now === undefined) return whenCaughtUp
 
   const decision = decide(node, observe(node, deps, memory), now, deps.settings)
   log.debug('decided', { because: decision.because, act: decision.act?.do })
@@ -96,7 +103,7 @@ async function act(
   decision: Decision,
   writers: Writers,
   memory: NodeMemory,
-): Promise<{ lookAgainMs?: number }> {
+): Promise<ReconcileResult> {
   const key = keyOf(node)
   const outcome: Outcome = await carryOut(node, wanted, writers)
   switch (outcome.outcome) {
@@ -105,17 +112,14 @@ async function act(
       return { lookAgainMs: 0 }
     case 'intent-written':
       memory.wroteIntent(key, outcome.revision)
-      return { lookAgainMs: CATCH_UP_MS }
+      return whenCaughtUp
     case 'outdated':
-      return { lookAgainMs: CATCH_UP_MS }
+      return whenCaughtUp
     case 'done':
       if (wanted.do === 'create-pod') memory.accepted(key)
       return { lookAgainMs: Math.max(CATCH_UP_MS, decision.lookAgainMs ?? 0) }
   }
 }
-
-/** Caches tell by themselves when they have caught up; this is for the day they do not. */
-const CATCH_UP_MS = 1_000
 
 function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observed {
   const key = keyOf(node)
@@ -149,8 +153,7 @@ function tell(node: RTCNode, { status, because }: Decision, { events }: Lifecycl
   events.record(node, eventOf(because, ready.message))
 }
 
-const lookAgain = ({ lookAgainMs }: Decision): { lookAgainMs?: number } =>
-  lookAgainMs === undefined ? {} : { lookAgainMs }
+const lookAgain = ({ lookAgainMs }: Decision): ReconcileResult => (lookAgainMs === undefined ? {} : { lookAgainMs })
 
 function keysOfClass({ nodeCache }: LifecycleDeps, change: Change<RTCNodeClass>): ObjectKey[] {
   const accepted = (it: RTCNodeClass | undefined): string | undefined =>

@@ -2,6 +2,7 @@
 // pod, and which intent we wrote last. Lost with the process, and that does no harm.
 import { type Clock, later, type Monotonic } from '../ambient/clock.ts'
 import type { ObjectKey } from '../api/meta.ts'
+import { type RetryWait, waitAfterRefusal } from '../kube/refusal.ts'
 import type { KnownIntent } from '../registry/registration.ts'
 import type { Refusal } from './decision.ts'
 
@@ -20,11 +21,8 @@ export interface NodeMemory {
 
 export type Doing = 'starting' | 'draining'
 
-/** A refusal is not cured by asking often: 1 s, 2 s, 4 s … to this. */
-const MAX_RETRY_MS = 60_000
-
 export function nodeMemory(clock: Clock): NodeMemory {
-  const refusals = new Map<ObjectKey, { refusal: Omit<Refusal, 'retryInMs'>; retryAt: Monotonic; waitMs: number }>()
+  const refusals = new Map<ObjectKey, RetryWait & { refusal: Omit<Refusal, 'retryInMs'> }>()
   const intents = new Map<ObjectKey, { revision: number; until: Monotonic }>()
   const crowds = { starting: new Map<ObjectKey, number>(), draining: new Map<ObjectKey, number>() }
   return {
@@ -37,8 +35,7 @@ export function nodeMemory(clock: Clock): NodeMemory {
       return atOnce
     },
     refused(key, refusal) {
-      const waitMs = Math.min(MAX_RETRY_MS, (refusals.get(key)?.waitMs ?? 500) * 2)
-      refusals.set(key, { refusal, waitMs, retryAt: later(clock.monotonic(), waitMs) })
+      refusals.set(key, { refusal, ...waitAfterRefusal(refusals.get(key), clock) })
     },
     accepted: key => void refusals.delete(key),
     refusal(key) {

@@ -3,13 +3,13 @@ import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
 import type { ContainerStatus, Host, Pod, PodCondition } from '../api/core.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
+import { controllerOf } from '../kube/owner.ts'
 
 export const podCondition = (pod: Pod, type: string): PodCondition | undefined =>
   pod.status?.conditions?.find(condition => condition.type === type)
 
 /** Whether this pod was made for this life of the node; a pod of the same name may belong to somebody else. */
-export const isPodOf = (pod: Pod, node: RTCNode): boolean =>
-  pod.metadata.ownerReferences?.some(owner => owner.controller === true && owner.uid === node.metadata.uid) === true
+export const isPodOf = (pod: Pod, node: RTCNode): boolean => controllerOf(pod)?.uid === node.metadata.uid
 
 export const isReady = (pod: Pod): boolean =>
   podCondition(pod, 'Ready')?.status === 'True' && pod.metadata.deletionTimestamp === undefined

@@ -1,6 +1,6 @@
 // Whose word counts for the nodes of a pool when people have made several autoscalers for it: the oldest that acts, by name when
 // they are of the same second; when none acts, the oldest that recommends. Pure. Asked by the keeper of loads.
-import { type ObjectKey, objectKey } from '../api/meta.ts'
+import { isOlder, type ObjectKey, objectKey } from '../api/meta.ts'
 import type { RTCAutoscaler } from '../api/rtcautoscaler.ts'
 
 export const poolKeyOf = ({ metadata, spec }: RTCAutoscaler): ObjectKey => objectKey(spec.poolName, metadata.namespace)
@@ -15,8 +15,5 @@ export function inCharge(pool: ObjectKey, autoscalers: Iterable<RTCAutoscaler>):
   return first
 }
 
-function goesBefore(a: RTCAutoscaler, b: RTCAutoscaler): boolean {
-  if (a.spec.mode !== b.spec.mode) return a.spec.mode === 'Apply'
-  const [bornA, bornB] = [Date.parse(a.metadata.creationTimestamp), Date.parse(b.metadata.creationTimestamp)]
-  return bornA === bornB ? a.metadata.name < b.metadata.name : bornA < bornB
-}
+const goesBefore = (a: RTCAutoscaler, b: RTCAutoscaler): boolean =>
+  a.spec.mode === b.spec.mode ? isOlder(a, b) : a.spec.mode === 'Apply'

@@ -2,7 +2,7 @@
 // none. Pure; the controller reads the caches and carries out what is found here.
 import { templateHash } from '../api/hash.ts'
 import { labels } from '../api/marks.ts'
-import type { KubeObject, OwnerReference } from '../api/meta.ts'
+import { isOlder, type KubeObject, type OwnerReference } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodePool, RTCNodeTemplate } from '../api/rtcnodepool.ts'
 
@@ -58,11 +58,6 @@ export function olderOverlapping(pool: RTCNodePool, ofNamespace: readonly RTCNod
 export const overlap = (a: RTCNodePool, b: RTCNodePool): boolean =>
   hasAll(b.spec.template.metadata?.labels, a.spec.selector.matchLabels) ||
   hasAll(a.spec.template.metadata?.labels, b.spec.selector.matchLabels)
-
-function isOlder(a: RTCNodePool, b: RTCNodePool): boolean {
-  const [bornA, bornB] = [Date.parse(a.metadata.creationTimestamp), Date.parse(b.metadata.creationTimestamp)]
-  return bornA === bornB ? a.metadata.name < b.metadata.name : bornA < bornB
-}
 
 /** Deleting the pool in the foreground waits for what it owns. */
 export const ownerReferenceTo = ({ apiVersion, kind, metadata: { name, uid } }: RTCNodePool): OwnerReference => ({

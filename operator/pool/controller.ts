@@ -6,7 +6,7 @@ import { labels } from '../api/marks.ts'
 import type { KubeObject, ObjectKey } from '../api/meta.ts'
 import type { RTCNodePoolStatus } from '../api/rtcnodepool.ts'
 import { conditionOf } from '../kube/conditions.ts'
-import type { ControllerSpec, ReconcileContext } from '../kube/controller.ts'
+import { type ControllerSpec, type ReconcileContext, type ReconcileResult, whenCaughtUp } from '../kube/controller.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { applyStatus, sameStatus } from '../kube/status.ts'
@@ -43,13 +43,6 @@ export function poolController(deps: PoolDeps): ControllerSpec {
   }
 }
 
-/** Caches tell by themselves when they have caught up; this is for the day they do not. */
-const CATCH_UP_MS = 1_000
-interface LookAgain {
-  readonly lookAgainMs?: number
-}
-const whenCaughtUp: LookAgain = { lookAgainMs: CATCH_UP_MS }
-
 interface Reconcile {
   readonly at: Observed
   readonly deps: PoolDeps
@@ -69,7 +62,7 @@ async function reconcile(
   { log, signal }: ReconcileContext,
   deps: PoolDeps,
   memory: PoolMemory,
-): Promise<LookAgain> {
+): Promise<ReconcileResult> {
   const pool = deps.poolCache.get(key)
   if (pool === undefined) {
     deps.expectations.forget(key)
@@ -128,7 +121,7 @@ async function record({ at, writers }: Reconcile): Promise<boolean> {
   return true
 }
 
-async function act(batch: Batch, { status }: Plan, run: Reconcile): Promise<LookAgain> {
+async function act(batch: Batch, { status }: Plan, run: Reconcile): Promise<ReconcileResult> {
   const { at, deps, memory, writers, log } = run
   // A pool that is busy for long shows what with; one that is refused again and again does not show each attempt.
   const isTold = isNews(at.pool.status, status) && memory.refusal(at.key) === undefined

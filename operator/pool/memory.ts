@@ -1,7 +1,8 @@
 // What the shell must remember about a pool between two plans and no cache tells: that the API server refused a node, and
 // which nodes may or may not have been made. Lost with the process, and that does no harm.
-import { type Clock, later, type Monotonic } from '../ambient/clock.ts'
+import type { Clock } from '../ambient/clock.ts'
 import type { ObjectKey } from '../api/meta.ts'
+import { type RetryWait, waitAfterRefusal } from '../kube/refusal.ts'
 import type { PoolView } from './view.ts'
 
 export interface PoolMemory {
@@ -17,11 +18,8 @@ export interface PoolMemory {
   forget(key: ObjectKey): void
 }
 
-/** A refusal is not cured by asking often: 1 s, 2 s, 4 s … to this. */
-const MAX_RETRY_MS = 60_000
-
 interface Remembered {
-  refusal?: { message: string; waitMs: number; retryAt: Monotonic }
+  refusal?: RetryWait & { message: string }
   unsure: Set<ObjectKey>
   size: number
 }
@@ -35,8 +33,7 @@ export function poolMemory(clock: Clock): PoolMemory {
   }
   return {
     refused(key, message) {
-      const waitMs = Math.min(MAX_RETRY_MS, (of(key).refusal?.waitMs ?? 500) * 2)
-      of(key).refusal = { message, waitMs, retryAt: later(clock.monotonic(), waitMs) }
+      of(key).refusal = { message, ...waitAfterRefusal(of(key).refusal, clock) }
     },
     accepted: key => void delete of(key).refusal,
     refusal(key) {

@@ -3,7 +3,7 @@ import type { Host, Pod } from '../api/core.ts'
 import { type KubeObject, keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
-import { type Watch, watchCache } from '../kube/controller.ts'
+import { gathered, type Watch, watchCache } from '../kube/controller.ts'
 import type { Change } from '../kube/informer.ts'
 import { poolOf } from '../kube/owner.ts'
 import { overlap, selects } from './claim.ts'
@@ -23,19 +23,15 @@ export function poolWatches(deps: WatchDeps, sizeOf: (pool: ObjectKey) => number
     const node = nodeCache.get(key)
     return [node && poolOf(node)].filter(pool => pool !== undefined)
   }
-  const gathered = (watch: Watch): Watch => ({
-    ...watch,
-    subscribe: (enqueue, enqueueInitial) =>
-      watch.subscribe(key => enqueue(key, patienceMs(sizeOf(key))), enqueueInitial),
-  })
+  const patient = (watch: Watch): Watch => gathered(watch, key => patienceMs(sizeOf(key)))
   return [
     watchCache(poolCache, change => keysOfPool(deps, change)),
-    gathered(watchCache(nodeCache, change => keysOfOwned(deps, change))),
-    gathered(watchCache(revisionCache, change => keysOfOwned(deps, change))),
+    patient(watchCache(nodeCache, change => keysOfOwned(deps, change))),
+    patient(watchCache(revisionCache, change => keysOfOwned(deps, change))),
     watchCache(classCache, change => keysOfClass(deps, change)),
-    gathered(watchCache(podCache, change => (isComingOrGoing(change) ? poolsOfNode(change.key) : []))),
-    gathered(watchCache(hostCache, change => keysOfHost(deps, change).flatMap(poolsOfNode))),
-    gathered({
+    patient(watchCache(podCache, change => (isComingOrGoing(change) ? poolsOfNode(change.key) : []))),
+    patient(watchCache(hostCache, change => keysOfHost(deps, change).flatMap(poolsOfNode))),
+    patient({
       subscribe: enqueue =>
         fleet.onChange((key, what) => {
           if (what === 'material') for (const pool of poolsOfNode(key)) enqueue(pool)

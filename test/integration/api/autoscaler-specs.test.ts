@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { API_VERSION } from '../../../operator/api/meta.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
+import { areRefused, type Refusals } from './refusals.ts'
 
 const crds = join(import.meta.dirname, '../../../crds')
 let cluster: Cluster
@@ -29,7 +30,7 @@ const behavior = (its: object) => autoscaler({ behavior: its })
 const field = (path: string, value: string): RegExp =>
   new RegExp(`${path.replaceAll(/[.[\]]/g, '\\$&')}: Invalid value: ${value}:`)
 
-const refused: Record<string, { object: object; says: readonly RegExp[] }> = {
+const refused: Refusals = {
   'a minimum above the maximum': {
     object: autoscaler({ minReplicas: 11 }),
     says: [/spec\.minReplicas must not be greater than spec\.maxReplicas; raise maxReplicas or lower minReplicas/],
@@ -131,12 +132,7 @@ const refused: Record<string, { object: object; says: readonly RegExp[] }> = {
   },
   'an unknown field': { object: autoscaler({ minReplica: 2 }), says: [/unknown field "spec\.minReplica"/] },
 }
-for (const [what, { object, says }] of Object.entries(refused)) {
-  test(`refused: ${what}`, async () => {
-    const answer = await apply(object).then(() => 'it was taken', String)
-    for (const words of says) assert.match(answer, words)
-  })
-}
+areRefused(refused, object => apply(object))
 
 test('one with only pool, maximum and a target comes back with every default', async () => {
   await apply(autoscaler({}, 'smallest'))

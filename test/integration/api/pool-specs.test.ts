@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { API_VERSION } from '../../../operator/api/meta.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
+import { areRefused, type Refusals } from './refusals.ts'
 
 const crds = join(import.meta.dirname, '../../../crds')
 let cluster: Cluster
@@ -39,7 +40,7 @@ const mismatch = [
 ]
 const nothingMoves = [/spec\.strategy\.rollingUpdate\.maxSurge and maxUnavailable cannot both be 0/, /raise one/]
 
-const refused: Record<string, { object: object; says: readonly RegExp[] }> = {
+const refused: Refusals = {
   'a selector that asks for another value than the template gives': {
     object: pool({ selector: { matchLabels: { app: 'other' } } }),
     says: mismatch,
@@ -137,12 +138,7 @@ const refused: Record<string, { object: object; says: readonly RegExp[] }> = {
     says: [/unknown field "spec\.template\.spec\.cordoned"/],
   },
 }
-for (const [what, { object, says }] of Object.entries(refused)) {
-  test(`refused: ${what}`, async () => {
-    const answer = await apply(object).then(() => 'it was taken', String)
-    for (const words of says) assert.match(answer, words)
-  })
-}
+areRefused(refused, object => apply(object))
 
 test('refused: another selector for a pool that has one', async () => {
   await apply(pool({}, 'settled'))
