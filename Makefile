@@ -35,13 +35,13 @@ binaries: node_modules/.installed ## Build and cache the control plane, KEDA, Li
 
 .PHONY: test
 test: lint build binaries ## Everything: unit, property, integration, and e2e on real hosts (root)
-	node --test --test-timeout=300000 'test/unit/**/*.test.ts'
+	node --import ./test/unit/one-seed.ts --test --test-timeout=300000 'test/unit/**/*.test.ts'
 	node --test --test-timeout=900000 --test-concurrency=4 'test/integration/**/*.test.ts'
 	node --test --test-timeout=900000 --test-concurrency=3 'test/e2e/**/*.test.ts'
 
 .PHONY: test-unit
 test-unit: node_modules/.installed ## Seconds: pure decisions, properties, a simulated world
-	node --test --test-timeout=300000 'test/unit/**/*.test.ts'
+	node --import ./test/unit/one-seed.ts --test --test-timeout=300000 'test/unit/**/*.test.ts'
 
 .PHONY: demo
 demo: build ## The whole story on this machine, about 4 minutes; KEEP=1 keeps it up
