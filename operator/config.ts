@@ -26,6 +26,10 @@ export const runSettings = {
     schema: z.string().min(1).max(63).default('rtcnode-system'),
     help: "the operator's own namespace: its Lease lives there",
   },
+  trialNamespace: {
+    schema: z.string().min(1).max(63).optional(),
+    help: 'where the pod of a class is tried without being made; default: as namespace',
+  },
   registryEndpoints: { schema: endpoints, help: 'etcd that holds the registry, for the operator' },
   agentRegistryEndpoints: {
     schema: endpoints.optional(),

@@ -5,7 +5,7 @@ import { collectDefaultMetrics } from 'prom-client'
 import { systemClock } from './ambient/clock.ts'
 import { systemRandom } from './ambient/random.ts'
 import type { Host, Pod } from './api/core.ts'
-import { managedBy } from './api/marks.ts'
+import { LEASE_NAME, managedBy } from './api/marks.ts'
 import { RTCAutoscalerKind } from './api/rtcautoscaler.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
 import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
@@ -78,7 +78,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   const election = leaderElection({
     ...common,
     client: resourceClient(transport, leaseType, { lane: 'lease' }),
-    name: 'rtcnode-operator',
+    name: LEASE_NAME,
     namespace: config.namespace,
     identity,
     leaseDurationSeconds: config.leaseDurationSeconds,
@@ -157,7 +157,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     loads,
   }
   const specs: ControllerSpec[] = [
-    classController({ ...shared, classes: client.classes, namespace: config.namespace }),
+    classController({ ...shared, classes: client.classes, namespace: config.trialNamespace ?? config.namespace }),
     lifecycleController({
       ...shared,
       intents: leadersIntents(intentWriter(etcd), { identity, epoch: election.epoch, isLeader: election.isLeader }),

@@ -36,5 +36,8 @@ export const managedBy = { [labels.managedBy]: 'rtcnode-operator' } as const
 /** Who writes, as server-side apply keeps it. */
 export const FIELD_MANAGER = 'rtcnode-operator'
 
+/** Of the Lease that says which replica leads, in the operator's own namespace. */
+export const LEASE_NAME = 'rtcnode-operator'
+
 /** Holds a deleted RTCNode until it is drained. */
 export const FINALIZER = 'rtcnode.io/drain'
