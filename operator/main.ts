@@ -1,4 +1,4 @@
-// The program: `rtcnode run`, `rtcnode agent`, `rtcnode crds`, `rtcnode simulate`. Each command loads only what it needs, when it is chosen:
+// The program: `rtcnode run`, `rtcnode agent` and the smaller commands. Each loads only what it needs, when it is chosen:
 // the agent beside every SFU must not carry the Kubernetes client.
 import { Command } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
@@ -43,6 +43,22 @@ program
   .action(async () => {
     const { allCrdsYaml } = await import('./crds.ts')
     process.stdout.write(allCrdsYaml())
+  })
+
+program
+  .command('uninstall-check')
+  .description('exit with 3, and say what to do, while there are pools, nodes or autoscalers that need the operator')
+  .option('--kubeconfig <file>', runSettings.kubeconfig.help)
+  .option('--namespaces <list>', 'where to look, separated by commas; default: everywhere')
+  .action(async ({ kubeconfig, namespaces = '' }: { kubeconfig?: string; namespaces?: string }) => {
+    const { uninstallCheck } = await import('./uninstall-check.ts')
+    const refusal = await uninstallCheck({
+      ...(kubeconfig !== undefined && { kubeconfigPath: kubeconfig }),
+      namespaces: namespaces.split(',').filter(name => name !== ''),
+      version: packageJson.version,
+    })
+    process.stdout.write(`${refusal ?? 'nothing is left that needs the operator'}\n`)
+    if (refusal !== undefined) process.exitCode = 3
   })
 
 const simulation = program

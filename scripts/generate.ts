@@ -1,15 +1,22 @@
-// `make crds`: writes what is generated from the zod schemas. A unit test fails when the files are stale.
+// `make crds`: writes what is generated from the zod schemas and from the operator's table of rights. A unit test fails when the files are stale.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { kinds } from '../operator/api/kinds.ts'
 import { GROUP } from '../operator/api/meta.ts'
 import { crdYaml } from '../operator/crds.ts'
 import { apiReference } from './api-reference.ts'
+import { rbacTemplate } from './rbac-template.ts'
+
+/** A chart reads only what is in its own folder. */
+const crdFolders = ['crds', 'charts/rtcnode-operator/files/crds']
 
 /** Path from the root of the repository → content. */
 export const generatedFiles = (): Readonly<Record<string, string>> => ({
-  ...Object.fromEntries(kinds.map(kind => [`crds/${GROUP}_${kind.plural}.yaml`, crdYaml(kind)])),
+  ...Object.fromEntries(
+    crdFolders.flatMap(folder => kinds.map(kind => [`${folder}/${GROUP}_${kind.plural}.yaml`, crdYaml(kind)])),
+  ),
   'docs/api.md': `${apiReference(kinds)}\n`,
+  'charts/rtcnode-operator/templates/rbac.yaml': rbacTemplate(),
 })
 
 if (import.meta.main) {
