@@ -29,8 +29,24 @@ dist/rtcnode.js: node_modules/.installed $(shell find operator -name '*.ts')
 .PHONY: build
 build: dist/rtcnode.js ## Bundle the program into one file
 
+IMAGE ?= rtcnode/rtcnode-operator:$(shell sed -n 's/^appVersion: //p' charts/rtcnode-operator/Chart.yaml)
+
+.PHONY: image
+image: ## Build the container image with Docker; IMAGE=name:tag
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		docker buildx build --tag $(IMAGE) --output type=docker,rewrite-timestamp=true .
+
+.PHONY: manifests
+manifests: node_modules/.installed ## The chart as plain YAML, dist/rtcnode.yaml, for those without Helm
+	@node scripts/manifests.ts
+
+.PHONY: sbom
+sbom: node_modules/.installed ## What is in the image of other people's, dist/rtcnode.cdx.json (CycloneDX)
+	@mkdir -p dist
+	npm sbom --sbom-format cyclonedx --omit dev > dist/rtcnode.cdx.json
+
 .PHONY: binaries
-binaries: node_modules/.installed ## Build and cache the control plane, KEDA, LiveKit and the loader (first time ~20 min)
+binaries: node_modules/.installed ## Build and cache the control plane, Helm, KEDA, LiveKit and the loader (first time ~20 min)
 	@node test/cluster/cli.ts binaries
 
 .PHONY: test
