@@ -1,4 +1,5 @@
-// `make crds`: writes what is generated from the zod schemas and from the operator's table of rights. A unit test fails when the files are stale.
+// `make crds`: writes what is generated from the zod schemas and from the table of the operator's rights. A unit test fails when
+// the files are stale.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { kinds } from '../operator/api/kinds.ts'
