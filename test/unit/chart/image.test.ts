@@ -1,0 +1,45 @@
+// The Dockerfile makes the image that the tests pack without Docker: the same program, user and entry point.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { parse } from 'yaml'
+import packageJson from '../../../package.json' with { type: 'json' }
+import { chart, root } from './chart.ts'
+
+const read = (path: string): string => readFileSync(join(root, path), 'utf8')
+const dockerfile = read('Dockerfile').replaceAll('\\\n', '')
+const instructions = (name: string): string[] =>
+  dockerfile
+    .split('\n')
+    .filter(line => line.startsWith(`${name} `))
+    .map(line => line.slice(name.length + 1))
+
+test('both bases are pinned by digest', () => {
+  for (const base of instructions('ARG')) assert.match(base, /^\w+=\S+@sha256:[0-9a-f]{64}$/)
+  assert.deepEqual(instructions('FROM'), ['${BUILD_BASE} AS build', '${RUN_BASE}'])
+})
+
+test('user and entry point are those of the packed image', () => {
+  const packed = read('test/cluster/images.ts')
+  assert.deepEqual(instructions('USER'), ['65532'])
+  assert.match(packed, /entrypoint: \['node', '\/app\/rtcnode\.js'\][^}]+NODE_ENV: 'production'[^}]+\},\s+user: 65532/)
+  assert.deepEqual(instructions('ENTRYPOINT'), ['["node", "/app/rtcnode.js"]'])
+  assert.deepEqual(instructions('ENV'), ['NODE_ENV=production'])
+})
+
+test('what it copies is there, and is let through by .dockerignore', () => {
+  const [first, ...let_] = read('.dockerignore').trim().split('\n')
+  assert.equal(first, '*')
+  const passes = let_.map(line => line.replace('!', ''))
+  const copied = instructions('COPY')
+    .filter(line => !line.startsWith('--from'))
+    .flatMap(line => line.split(' ').slice(0, -1))
+  assert.deepEqual(copied.toSorted(), passes.toSorted())
+  for (const path of copied) assert.ok(existsSync(join(root, path)), path)
+})
+
+test('chart, program and image are of one version', () => {
+  const { version, appVersion } = parse(readFileSync(join(chart, 'Chart.yaml'), 'utf8'))
+  assert.deepEqual([version, appVersion], [packageJson.version, packageJson.version])
+})
