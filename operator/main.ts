@@ -40,7 +40,16 @@ program
 program
   .command('crds')
   .description('print the CustomResourceDefinitions; install them with: rtcnode crds | kubectl apply -f -')
-  .action(async () => {
+  .option('--await-served', 'instead, wait until the API server serves them, for a minute at most')
+  .option('--kubeconfig <file>', runSettings.kubeconfig.help)
+  .action(async ({ awaitServed, kubeconfig }: { awaitServed?: true; kubeconfig?: string }) => {
+    if (awaitServed) {
+      const [{ kindsServed }, { systemClock }] = await Promise.all([
+        import('./kinds-served.ts'),
+        import('./ambient/clock.ts'),
+      ])
+      return withApiServer('crds', kubeconfig, transport => kindsServed(transport, systemClock))
+    }
     const { allCrdsYaml } = await import('./crds.ts')
     process.stdout.write(allCrdsYaml())
   })
@@ -50,13 +59,14 @@ program
   .description('exit with 3, and say what to do, while there are pools, nodes or autoscalers that need the operator')
   .option('--kubeconfig <file>', runSettings.kubeconfig.help)
   .option('--namespaces <list>', 'where to look, separated by commas; default: everywhere')
-  .action(async ({ kubeconfig, namespaces = '' }: { kubeconfig?: string; namespaces?: string }) => {
+  .option('--release <name>', 'what is to be uninstalled, for the words', 'rtcnode')
+  .option('--release-namespace <name>', 'where it is, likewise', 'rtcnode-system')
+  .action(async ({ kubeconfig, namespaces = '', release: name, releaseNamespace: namespace }: UninstallFlags) => {
     const { uninstallCheck } = await import('./uninstall-check.ts')
-    const refusal = await uninstallCheck({
-      ...(kubeconfig !== undefined && { kubeconfigPath: kubeconfig }),
-      namespaces: namespaces.split(',').filter(name => name !== ''),
-      version: packageJson.version,
-    })
+    const places = namespaces.split(',').filter(place => place !== '')
+    const refusal = await withApiServer('uninstall-check', kubeconfig, transport =>
+      uninstallCheck(transport, { name, namespace }, places),
+    )
     process.stdout.write(`${refusal ?? 'nothing is left that needs the operator'}\n`)
     if (refusal !== undefined) process.exitCode = 3
   })
@@ -69,6 +79,24 @@ simulation.action(async (flags: SimulateFlags) => {
   const { simulate } = await import('./simulate/command.ts')
   simulate(flags, line => void process.stdout.write(`${line}\n`))
 })
+
+interface UninstallFlags {
+  kubeconfig?: string
+  namespaces?: string
+  release: string
+  releaseNamespace: string
+}
+
+/** For commands that ask the API server a few things and end. */
+async function withApiServer<T>(
+  command: string,
+  kubeconfigPath: string | undefined,
+  work: (transport: import('./kube/transport.ts').KubeTransport) => Promise<T>,
+): Promise<T> {
+  const asking = await import('./with-api-server.ts')
+  const userAgent = `rtcnode-${command}/${packageJson.version}`
+  return asking.withApiServer({ userAgent, ...(kubeconfigPath !== undefined && { kubeconfigPath }) }, work)
+}
 
 /** Runs until SIGTERM or SIGINT; a rejection that nobody handles ends the process, because its state is unknown then. */
 async function untilSignal(

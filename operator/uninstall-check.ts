@@ -1,56 +1,43 @@
 // `rtcnode uninstall-check`: what `helm uninstall` asks first, as a hook. Without the operator nobody drains an SFU or takes the
 // finalizer off its node, so nothing of ours may be there any more. Called by main.
-import { systemClock } from './ambient/clock.ts'
-import { systemRandom } from './ambient/random.ts'
 import type { Kind } from './api/kind.ts'
 import { type KubeObject, keyOf, type ObjectKey, splitKey } from './api/meta.ts'
 import { RTCAutoscalerKind } from './api/rtcautoscaler.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
 import { RTCNodePoolKind } from './api/rtcnodepool.ts'
 import { isNotFound } from './kube/errors.ts'
-import { kubeMetrics } from './kube/metrics.ts'
 import { type Page, resourceClient } from './kube/resource.ts'
-import { type KubeTransport, kubeTransport } from './kube/transport.ts'
-import { silentLogger } from './telemetry/log.ts'
-import { metricRegistry } from './telemetry/metrics.ts'
+import type { KubeTransport } from './kube/transport.ts'
 
 /** What one deletes first stands first: an autoscaler would fill its pool again, a pool its nodes. */
 const kinds: readonly Kind[] = [RTCAutoscalerKind, RTCNodePoolKind, RTCNodeKind]
-
-export interface UninstallCheckOptions {
-  /** Default: in-cluster, else as kubectl finds it. */
-  readonly kubeconfigPath?: string
-  /** Where to look; none for everywhere. */
-  readonly namespaces: readonly string[]
-  readonly version: string
-}
 
 export interface Remaining {
   readonly kind: Kind
   readonly keys: readonly ObjectKey[]
 }
 
-/** Why it must not be uninstalled yet, and what to do; undefined when it may. Rejects when that cannot be found out. */
-export async function uninstallCheck(options: UninstallCheckOptions): Promise<string | undefined> {
-  const transport = await kubeTransport({
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLogger,
-    metrics: kubeMetrics(metricRegistry()),
-    userAgent: `rtcnode-uninstall-check/${options.version}`,
-    ...(options.kubeconfigPath === undefined ? {} : { kubeconfigPath: options.kubeconfigPath }),
-  })
-  try {
-    const namespaces = options.namespaces.length > 0 ? options.namespaces : [undefined]
-    const remaining: Remaining[] = []
-    for (const kind of kinds) {
-      const keys = await Promise.all(namespaces.map(namespace => keysOf(transport, kind, namespace)))
-      remaining.push({ kind, keys: keys.flat() })
-    }
-    return refusalFor(remaining)
-  } finally {
-    await transport.close()
+export interface Release {
+  readonly name: string
+  readonly namespace: string
+}
+
+/**
+ * Why it must not be uninstalled yet, and what to do; undefined when it may. Looks into these namespaces, or everywhere when
+ * none is named. Rejects when it cannot be found out.
+ */
+export async function uninstallCheck(
+  transport: KubeTransport,
+  release: Release,
+  namespaces: readonly string[],
+): Promise<string | undefined> {
+  const places = namespaces.length > 0 ? namespaces : [undefined]
+  const remaining: Remaining[] = []
+  for (const kind of kinds) {
+    const keys = await Promise.all(places.map(namespace => keysOf(transport, kind, namespace)))
+    remaining.push({ kind, keys: keys.flat() })
   }
+  return refusalFor(release, remaining)
 }
 
 const PAGE = 500
@@ -78,19 +65,21 @@ function emptyWhenNoSuchKind(error: unknown): Page<KubeObject> {
 const NAMED = 3
 
 /** The words of a refusal; undefined when nothing remains. Pure. */
-export function refusalFor(remaining: readonly Remaining[]): string | undefined {
+export function refusalFor({ name, namespace }: Release, remaining: readonly Remaining[]): string | undefined {
   const found = remaining.filter(({ keys }) => keys.length > 0)
   if (found.length === 0) return undefined
-  const namespaces = new Set(found.flatMap(({ keys }) => keys.map(key => splitKey(key).namespace)))
+  const places = new Set(found.flatMap(({ keys }) => keys.map(key => splitKey(key).namespace)))
   const shortNames = kinds.map(({ shortName }) => shortName).join()
   return [
     `not uninstalled. Still there: ${found.map(named).join(', ')}.`,
     'Without the operator nobody drains their SFUs, and their finalizers hold them for ever.',
     '',
     'Delete them first. This waits until people have finished their calls, or the deadline has passed:',
-    ...[...namespaces].sort().map(namespace => `  kubectl delete ${shortNames} --all -n ${namespace}`),
-    '',
-    'Then uninstall again. To uninstall all the same and leave the SFUs to themselves: helm uninstall --no-hooks',
+    ...[...places].sort().map(place => `  kubectl delete ${shortNames} --all -n ${place}`),
+    'then uninstall again. Helm takes the release for half uninstalled now; to keep it instead:',
+    `  helm rollback ${name} -n ${namespace}`,
+    'To uninstall all the same, and leave the SFUs to themselves:',
+    `  helm uninstall ${name} -n ${namespace} --no-hooks`,
   ].join('\n')
 }
 

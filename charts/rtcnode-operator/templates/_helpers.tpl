@@ -46,6 +46,34 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
+{{- /* Of the pods that run to their end: Helm's hooks and its test. */ -}}
+{{- define "rtcnode.shortPod" -}}
+restartPolicy: Never
+enableServiceLinks: false
+securityContext: {{- include "rtcnode.podSecurityContext" . | nindent 2 }}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.operator.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.operator.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "rtcnode.shortContainer" -}}
+image: {{ include "rtcnode.image" . }}
+imagePullPolicy: {{ .Values.image.pullPolicy }}
+resources:
+  requests: {cpu: 10m, memory: 96Mi}
+  limits: {memory: 192Mi}
+securityContext: {{- include "rtcnode.containerSecurityContext" . | nindent 2 }}
+terminationMessagePolicy: FallbackToLogsOnError
+{{- end -}}
+
 {{- define "rtcnode.priorityClassName" -}}
 {{- .Values.priorityClass.name | default (.Values.priorityClass.create | ternary (include "rtcnode.clusterName" .) "") -}}
 {{- end -}}

@@ -1,23 +1,24 @@
 // The chart and a real API server: it takes each object in every way to install it, an upgrade from an older chart loses
-// nothing, and an uninstall leaves what it says. Without hosts: no pod runs here, for that see test/e2e.
+// nothing, and an uninstall leaves what it says. Without hosts: of its pods only Helm's hooks run here. For the rest, test/e2e.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { promisify } from 'node:util'
 import { parse, stringify } from 'yaml'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
-import { writeKubeconfig } from '../../cluster/kubeconfig.ts'
-import { chart, type Manifest, manifestsIn, ofKind, render, root, title, variants, workloadsOf } from '../../unit/chart/chart.ts'
+import { chart, type Manifest, manifestsIn, render, title, variants, workloadsOf } from '../../unit/chart/chart.ts'
+import { type HookPods, runHookPods } from './hook-pods.ts'
 
 let cluster: Cluster
+let hookPods: HookPods
 const folder = mkdtempSync(join(tmpdir(), 'rtcnode-chart-'))
 before(async () => {
   cluster = await startCluster()
+  hookPods = runHookPods(cluster, namespace, folder)
 })
 after(async () => {
+  await hookPods?.stop()
   await cluster?.stop()
   rmSync(folder, { recursive: true })
 })
@@ -27,34 +28,33 @@ const enforce = (level: string) => ({ 'pod-security.kubernetes.io/enforce': leve
 
 test('an older chart with a pool in it is upgraded, and nothing is lost or made anew', async () => {
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: enforce('restricted') } })
-  const older = olderChart()
-  await helmRelease('install', older, '--set', 'classes.livekit.enabled=true')
+  await helmRelease('install', olderChart(), '--set', 'classes.livekit.enabled=true')
   assert.equal(await poolProperty('strategy'), undefined)
   const born = await uids()
   await apply({ ...pool, spec: { ...pool.spec, replicas: 2 } }, 'rtc')
   const poolBefore = await read('rtcp', 'eu', 'rtc')
 
-  await helmRelease('upgrade', chart, '--reset-then-reuse-values', '--set', 'classes.livekit.drainDeadlineSeconds=60')
-  assert.notEqual(await poolProperty('strategy'), undefined, 'the CRD was upgraded')
-  assert.deepEqual(await uids(), born, 'CRDs and class live on')
-  const poolAfter = await read('rtcp', 'eu', 'rtc')
-  assert.equal(poolAfter.metadata.uid, poolBefore.metadata.uid)
-  assert.deepEqual({ ...poolAfter.spec, strategy: undefined }, { ...poolBefore.spec, strategy: undefined })
-  assert.equal((await read('rtcc', 'livekit')).spec.drain.deadlineSeconds, 60)
-
-  await helmRelease('upgrade', chart, '--reset-then-reuse-values', '--set', 'classes.livekit.drainDeadlineSeconds=90')
-  assert.deepEqual(await uids(), born)
-  assert.equal((await read('rtcc', 'livekit')).spec.drain.deadlineSeconds, 90)
+  for (const seconds of [60, 90]) {
+    await helmRelease('upgrade', chart, '--set', `classes.livekit.drainDeadlineSeconds=${seconds}`)
+    assert.notEqual(await poolProperty('strategy'), undefined, 'the CRD was upgraded')
+    assert.deepEqual(await uids(), born, 'CRDs and class live on')
+    assert.equal((await read('rtcc', 'livekit')).spec.drain.deadlineSeconds, seconds)
+    const { metadata, spec } = await read('rtcp', 'eu', 'rtc')
+    assert.equal(metadata.uid, poolBefore.metadata.uid)
+    assert.deepEqual({ ...spec, strategy: undefined }, { ...poolBefore.spec, strategy: undefined })
+  }
 
   await cluster.helm(['rollback', 'rtcnode', '1', '--namespace', namespace])
-  assert.deepEqual(await uids(), born, 'back to the older chart')
+  assert.equal(await poolProperty('strategy'), undefined, 'back to the older chart')
+  assert.deepEqual(await uids(), born)
+  await helmRelease('upgrade', chart)
   assert.equal((await read('rtcp', 'eu', 'rtc')).metadata.uid, poolBefore.metadata.uid)
-  await helmRelease('upgrade', chart, '--reset-then-reuse-values')
 })
 
 for (const [variant, values] of Object.entries(variants)) {
   test(`the API server takes every object: ${variant}`, async () => {
-    const manifests = await render(values, { args: ['--api-versions', 'rtcnode.io/v1alpha1/RTCNodeClass'] })
+    const served = ['--api-versions', 'rtcnode.io/v1alpha1/RTCNodeClass']
+    const manifests = await render(values, { release: 'another', args: served })
     const missing = ['eu', 'us'].map(name => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }))
     await applyAll(missing)
     const told = await applyAll(manifests, '--dry-run=server')
@@ -72,46 +72,41 @@ for (const [variant, values] of Object.entries(variants)) {
   })
 }
 
-test('the question before an uninstall needs no more than its own rights, and is answered by what is there', async () => {
-  const hooks = (await render()).filter(({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'pre-delete')
-  await applyAll(ofKind(hooks, 'ServiceAccount', 'ClusterRole', 'ClusterRoleBinding'))
-  const identity = await cluster.authority.issue({
-    commonName: `system:serviceaccount:${namespace}:rtcnode-uninstall-check`,
-  })
-  const access = { server: cluster.apiserverUrl, authorityPem: cluster.authority.certificatePem, identity }
-  const kubeconfig = writeKubeconfig(join(folder, 'uninstall-check.kubeconfig'), access)
-  const check = (...args: string[]): Promise<{ stdout: string }> => {
-    const command = [join(root, 'operator/main.ts'), 'uninstall-check', '--kubeconfig', kubeconfig, ...args]
-    return promisify(execFile)(process.execPath, command, { timeout: 30_000 })
-  }
+test('an uninstall is refused while there is a pool, tells what to do, and can be taken back', async () => {
+  await assert.rejects(uninstall(), /rtcnode-uninstall-check/)
+  const [said = ''] = hookPods.output.slice(-1)
+  assert.match(said, /Still there: 1 RTCNodePool \(rtc\/eu\)\./)
+  const commands = [...said.matchAll(/^ {2}(\w+) (.+)$/gm)].map(([, program, args = '']) => [program, args.split(' ')])
+  assert.deepEqual(
+    commands.map(([program, args]) => [program, args?.[0]]),
+    [
+      ['kubectl', 'delete'],
+      ['helm', 'rollback'],
+      ['helm', 'uninstall'],
+    ],
+  )
+  await read('deployment', 'rtcnode', namespace)
 
-  await assert.rejects(check(), (error: Error & { code?: number; stdout?: string }) => {
-    assert.equal(error.code, 3, error.message)
-    assert.match(error.stdout ?? '', /Still there: 1 RTCNodePool \(rtc\/eu\)\.[^]*kubectl delete rtca,rtcp,rtcn --all -n rtc/)
-    return true
-  })
-  assert.match((await check('--namespaces', 'eu,us')).stdout, /nothing is left/)
-
-  await cluster.kubectl(['delete', 'rtca,rtcp,rtcn', '--all', '-n', 'rtc'])
-  assert.match((await check()).stdout, /nothing is left/)
-  for (const hook of hooks) await cluster.kubectl(['delete', '--ignore-not-found', hook.kind, hook.metadata.name, ...within(hook)])
+  const [[, deletion = []] = [], [, rollback = []] = []] = commands as [string, string[]][]
+  await cluster.helm(rollback)
+  await helmRelease('upgrade', chart)
+  await cluster.kubectl(deletion)
+  assert.equal(await cluster.kubectl(['get', 'rtcp', '-A', '-oname']), '')
 })
 
 test('an uninstall leaves CRDs, classes and the namespaces of SFUs, and nothing else', async () => {
   const manifests = manifestsIn(await cluster.helm(['get', 'manifest', 'rtcnode', '--namespace', namespace]))
-  // Its hook is a pod, and there is no host to run it.
-  await cluster.helm(['uninstall', 'rtcnode', '--namespace', namespace, '--no-hooks'])
-  const left: string[] = []
-  for (const manifest of manifests) {
+  await uninstall()
+  const objects = [...manifests, ...(await render())]
+  const left = new Set<string>()
+  for (const manifest of objects) {
     const { kind, metadata } = manifest
     const found = await cluster.kubectl(['get', kind, metadata.name, '--ignore-not-found', '-oname', ...within(manifest)])
-    if (found !== '') left.push(title(manifest))
+    if (found !== '') left.add(title(manifest))
   }
-  const documented = manifests.filter(it =>
-    ['CustomResourceDefinition', 'Namespace', 'RTCNodeClass'].includes(it.kind),
-  )
-  assert.deepEqual(left.sort(), documented.map(title).sort())
-  assert.ok(left.includes('RTCNodeClass livekit') && left.includes('Namespace rtc'))
+  const documented = manifests.filter(({ kind }) => ['CustomResourceDefinition', 'Namespace', 'RTCNodeClass'].includes(kind))
+  assert.deepEqual([...left].sort(), documented.map(title).sort())
+  assert.ok(left.has('RTCNodeClass livekit') && left.has('Namespace rtc'))
 })
 
 const pool = {
@@ -144,8 +139,13 @@ async function uids(): Promise<Record<string, string>> {
   return Object.fromEntries(objects.map(({ kind, metadata }) => [`${kind} ${metadata.name}`, metadata.uid]))
 }
 
-const helmRelease = (command: 'install' | 'upgrade', path: string, ...args: string[]): Promise<string> =>
-  cluster.helm([command, 'rtcnode', path, '--namespace', namespace, ...args])
+const helmRelease = (command: 'install' | 'upgrade', path: string, ...args: string[]): Promise<string> => {
+  const keep = command === 'upgrade' ? ['--reset-then-reuse-values'] : []
+  return cluster.helm([command, 'rtcnode', path, '--namespace', namespace, '--timeout', '60s', ...keep, ...args])
+}
+
+const uninstall = (): Promise<string> =>
+  cluster.helm(['uninstall', 'rtcnode', '--namespace', namespace, '--timeout', '60s'])
 
 // oxlint-disable-next-line typescript/no-explicit-any -- objects of the API, of which each test reads a few fields
 const read = async (kind: string, name: string, of?: string): Promise<any> =>
