@@ -18,6 +18,7 @@ const COUNT = Number(process.env['COUNT'] ?? 1_000)
 const BREACHES = Number(process.env['BREACHES'] ?? 50)
 const HPA_BREACHES = Number(process.env['HPA_BREACHES'] ?? 8)
 const WITHIN_MS = 300_000
+const POLICY_SECONDS = 1
 /** 90 fills a node. */
 const CPU_PERCENT = { calm: 36, breach: 66 }
 
@@ -102,12 +103,19 @@ async function oneBreach({ cluster, beats, born }: Scene): Promise<number> {
   return seenAt - at
 }
 
-/** What was ordered is there, and it is some moment within a beat and the autoscaler's own times. */
+/**
+ * What was ordered is there, it is some moment within a beat and the autoscaler's own times, and spec.behavior would let the pool
+ * grow: the trend may order a node more after the last breach, and the rein of that second would be measured with the next.
+ */
 async function calmed({ cluster, beats, born }: Scene): Promise<void> {
   beats.cpuPercent = CPU_PERCENT.calm
   await beats.tellAll()
   await pause(1_500 + 3_000 * Math.random())
-  const isThere = async () => born.count('n-') === (await replicasOf(cluster))
+  const isThere = async () => {
+    const replicas = await replicasOf(cluster)
+    await pause(POLICY_SECONDS * 1_000 + 100)
+    return born.count('n-') === replicas && (await replicasOf(cluster)) === replicas
+  }
   await until('the pods that were asked for', isThere, { withinMs: WITHIN_MS, everyMs: 100 })
 }
 
@@ -151,7 +159,7 @@ const replicasOf = async ({ api }: Cluster): Promise<number> =>
 
 /** Resolves when it knows the load, and finds that there is no need to change anything. */
 async function createAutoscaler({ api }: Cluster): Promise<void> {
-  const oneByOne = { policies: [{ type: 'Pods', value: 1, periodSeconds: 1 }] }
+  const oneByOne = { policies: [{ type: 'Pods', value: 1, periodSeconds: POLICY_SECONDS }] }
   await api.call('POST', autoscalersPath, {
     apiVersion: 'rtcnode.io/v1alpha1',
     kind: 'RTCAutoscaler',
