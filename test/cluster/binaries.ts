@@ -44,6 +44,13 @@ const recipes = {
   kubelet: kubernetes('kubelet', '20 s'),
   'kube-proxy': kubernetes('kube-proxy', '20 s'),
   kwok: { module: 'modules/kwok', package: 'sigs.k8s.io/kwok/cmd/kwok', takes: '1 min' },
+  helm: {
+    module: 'modules/helm',
+    package: 'helm.sh/helm/v4/cmd/helm',
+    variables: { 'helm.sh/helm/v4/internal/version.version': 'v4.2.4' },
+    takes: '1 min',
+  },
+  coredns: { module: 'modules/coredns', package: '.', takes: '1 min' },
   'livekit-server': {
     module: 'modules/livekit',
     package: 'github.com/livekit/livekit-server/cmd/server',

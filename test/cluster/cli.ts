@@ -3,13 +3,14 @@ import { parseArgs } from 'node:util'
 import { type BinaryName, binaryNames, ensureBinaries } from './binaries.ts'
 import { startCluster } from './cluster.ts'
 
-const usage = `usage: node test/cluster/cli.ts up [--hosts N] [--kwok N] [--registry-tls] [--audit-log]
+const usage = `usage: node test/cluster/cli.ts up [--hosts N [--services]] [--kwok N] [--registry-tls] [--audit-log]
        node test/cluster/cli.ts binaries [${binaryNames.join('|')} …]`
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     hosts: { type: 'string', default: '0' },
+    services: { type: 'boolean', default: false },
     kwok: { type: 'string', default: '0' },
     'registry-tls': { type: 'boolean', default: false },
     'audit-log': { type: 'boolean', default: false },
@@ -27,6 +28,7 @@ else {
 async function up(): Promise<void> {
   const cluster = await startCluster({
     hosts: Number(values.hosts),
+    services: values.services,
     kwokNodes: Number(values.kwok),
     registryTls: values['registry-tls'],
     auditLog: values['audit-log'],

@@ -20,6 +20,8 @@ import { until } from './until.ts'
 export interface ClusterOptions {
   /** Real hosts with kubelet and containerd, default 0. Need root and a few Debian packages (debian.ts). */
   hosts?: number
+  /** Services lead to their pods and are found by name, on real hosts: kube-proxy on each, and CoreDNS. */
+  services?: boolean
   /** Fake nodes of 64 CPUs, 256 GiB and 1,000 pods, default 0. Pods need a toleration of `kwok.x-k8s.io/node`. */
   kwokNodes?: number
   /** Takes the API server's own limits off, for benches. */
@@ -32,8 +34,10 @@ export interface ClusterOptions {
   durable?: boolean
   /** The registry speaks only mutual TLS. */
   registryTls?: boolean
-  /** Logs every write to the API server into `auditLogPath`, one JSON object a line. */
-  auditLog?: boolean
+  /** Logs every write to the API server into `auditLogPath`, one JSON object a line; `reads too`: all that is asked of it. */
+  auditLog?: boolean | 'reads too'
+  /** Admission plugins of the API server, besides those that are on by default. */
+  admissionPlugins?: readonly string[]
   /** Told what takes long; default: standard error. */
   log?: (line: string) => void
 }
@@ -60,6 +64,8 @@ export interface Cluster extends AsyncDisposable {
   auditLogPath?: string
   /** Gives stdout; rejects with stderr. Bounded by 60 s. */
   kubectl(args: string[], options?: { input?: string }): Promise<string>
+  /** As kubectl, as the same administrator. Bounded by 120 s unless told otherwise. */
+  helm(args: string[], options?: { input?: string; timeoutSeconds?: number }): Promise<string>
   /** Stops everything, newest first, and removes the folder. Calling it again waits for the same end. */
   stop(): Promise<void>
 }
@@ -79,8 +85,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 }
 
 async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promise<Cluster> {
-  const { hosts = 0, kwokNodes = 0, durable = false, highThroughput = false, log = console.error } = options
-  const { autoscaling = false, hpaPeriodSeconds = 1 } = options
+  const { hosts = 0, kwokNodes = 0, services = false, durable = false, highThroughput = false } = options
+  const { autoscaling = false, hpaPeriodSeconds = 1, log = console.error } = options
   const binaries = await ensureBinaries(kwokNodes > 0 ? [...controlPlaneBinaries, 'kwok'] : controlPlaneBinaries, {
     log,
   })
@@ -113,7 +119,8 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
       withHosts: hosts > 0,
       highThroughput,
       aggregates: autoscaling,
-      ...(auditLogPath && { auditLogPath }),
+      admissionPlugins: options.admissionPlugins ?? [],
+      ...(auditLogPath && { auditLogPath, auditReads: options.auditLog === 'reads too' }),
     }),
   )
   const [controllerManager, scheduler, kwok] = await together([
@@ -151,13 +158,20 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
       const env = { KUBECONFIG: kubeconfigPath, KUBECACHEDIR: join(folder, 'kubectl-cache'), KUBERC: 'off' }
       return run(binaries.kubectl, args, { env, timeoutSeconds: 60, ...(input !== undefined && { input }) })
     },
+    async helm(args, { input, timeoutSeconds = 120 } = {}) {
+      const { helm } = await ensureBinaries(['helm'], { log })
+      const homes = ['CACHE', 'CONFIG', 'DATA'].map(kind => [`HELM_${kind}_HOME`, join(folder, 'helm')])
+      const env = { KUBECONFIG: kubeconfigPath, ...Object.fromEntries(homes) }
+      return run(helm, args, { env, timeoutSeconds, ...(input !== undefined && { input }) })
+    },
     stop,
     [Symbol.asyncDispose]: stop,
   }
   if (hosts > 0) {
     const { startHosts } = await import('./hosts.ts')
-    cluster.hosts.push(...(await startHosts(cluster, hosts, log)))
+    cluster.hosts.push(...(await startHosts(cluster, hosts, { services, log })))
     undo.defer(async () => void (await Promise.all(cluster.hosts.map(host => host.stop()))))
+    if (services) await (await import('./dns.ts')).startDns(cluster, log)
   }
   return cluster
 }

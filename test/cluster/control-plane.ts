@@ -28,12 +28,15 @@ export interface ControlPlaneSite extends AsyncDisposable {
   files: { ca: string; serverCert: string; serverKey: string; tokenPrivateKey: string; tokenPublicKey: string }
 }
 
+/** As pods may call the API server. */
+const serviceNames = ['', '.default', '.default.svc', '.default.svc.cluster.local'].map(it => `kubernetes${it}`)
+
 export async function prepareSite(folder: string, address: string, ports: Ports): Promise<ControlPlaneSite> {
   const pki = join(folder, 'pki')
   const authority = await createAuthority('rtcnode test cluster')
   const serving = await authority.issue({
     commonName: 'kube-apiserver',
-    hosts: [...new Set([address, '127.0.0.1', '10.96.0.1', 'localhost', 'kubernetes.default.svc'])],
+    hosts: [...new Set([address, '127.0.0.1', '10.96.0.1', 'localhost', ...serviceNames])],
   })
   const server = writeIdentity(pki, 'apiserver', serving)
   const tokens = await createSigningKey()
@@ -68,8 +71,12 @@ export interface ApiserverOptions {
   highThroughput: boolean
   /** Other API servers may join it as an APIService. */
   aggregates: boolean
-  /** Every write (not reads) is logged here. */
+  /** Besides those that are on by default. */
+  admissionPlugins: readonly string[]
+  /** Every write is logged here. */
   auditLogPath?: string
+  /** And every read. */
+  auditReads?: boolean
 }
 
 export async function startApiserver(site: ControlPlaneSite, options: ApiserverOptions): Promise<Server> {
@@ -95,7 +102,8 @@ export async function startApiserver(site: ControlPlaneSite, options: ApiserverO
       ...(options.withHosts ? await hostFlags(site) : ['--endpoint-reconciler-type=none']),
       ...(options.highThroughput ? unthrottled : []),
       ...(options.aggregates ? await aggregatorFlags(site) : []),
-      ...(options.auditLogPath ? auditFlags(folder, options.auditLogPath) : []),
+      ...(options.admissionPlugins.length > 0 ? [`--enable-admission-plugins=${options.admissionPlugins.join()}`] : []),
+      ...(options.auditLogPath ? auditFlags(folder, options.auditLogPath, options.auditReads ?? false) : []),
     ],
     logPath: join(folder, 'kube-apiserver.log'),
     ready: signal => api.answers('/readyz', signal),
@@ -135,13 +143,13 @@ const unthrottled = [
   '--max-mutating-requests-inflight=0',
 ]
 
-function auditFlags(folder: string, auditLogPath: string): string[] {
+function auditFlags(folder: string, auditLogPath: string, reads: boolean): string[] {
   const policyPath = join(folder, 'audit-policy.json')
   const policy = {
     apiVersion: 'audit.k8s.io/v1',
     kind: 'Policy',
     omitStages: ['RequestReceived'],
-    rules: [{ level: 'None', verbs: ['get', 'list', 'watch'] }, { level: 'Metadata' }],
+    rules: [...(reads ? [] : [{ level: 'None', verbs: ['get', 'list', 'watch'] }]), { level: 'Metadata' }],
   }
   writeFileSync(policyPath, JSON.stringify(policy))
   // In megabytes: a rotated log would lose writes to whoever counts them.

@@ -1,5 +1,5 @@
 // Real hosts of a cluster: each has its own network, mounts, host name and cgroup, and in there its own containerd and
-// kubelet, which find a /run, /var/lib and /var/log of their own at the usual paths. Called by cluster.ts.
+// kubelet (and kube-proxy, if asked), which find a /run, /var/lib and /var/log of their own at the usual paths. Called by cluster.ts.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ApiClient, isHealthy } from './api-client.ts'
@@ -11,6 +11,7 @@ import { type RunOptions, run } from './command.ts'
 import { ensureHostPackages } from './debian.ts'
 import { ensureImage, imageName } from './images.ts'
 import { writeKubeconfig } from './kubeconfig.ts'
+import { startKubeProxy } from './kube-proxy.ts'
 import { kubeletConfiguration } from './kubelet.ts'
 import type { Attachment, Network } from './network.ts'
 import { type Server, startServer } from './process.ts'
@@ -23,6 +24,8 @@ export interface Host {
   podRange: string
   containerd: Server
   kubelet: Server
+  /** In a cluster with Services. */
+  kubeProxy?: Server
   /** Runs a command in the host's network, mounts and host name. Gives stdout; rejects with stderr. */
   run(command: string, args: string[], options?: RunOptions): Promise<string>
   importImage(tarPath: string): Promise<void>
@@ -57,15 +60,19 @@ export class HostsImpossible extends Error {
 export async function startHosts(
   cluster: HostedCluster,
   count: number,
-  log: (line: string) => void = console.error,
+  { services = false, log = console.error }: { services?: boolean; log?: (line: string) => void } = {},
 ): Promise<Host[]> {
   const packages = await ensureHostPackages({ log })
   if (!packages.possible) throw new HostsImpossible(packages.because)
   removeAbandonedCgroups()
   const { kubelet } = await ensureBinaries(['kubelet'], { log })
-  const pauseTar = await ensureImage('pause', { log })
+  const equipment: Equipment = {
+    kubelet,
+    pauseTar: await ensureImage('pause', { log }),
+    ...(services && { kubeProxy: (await ensureBinaries(['kube-proxy'], { log }))['kube-proxy'] }),
+  }
   const numbers = Array.from({ length: count }, (_, index) => index + 1)
-  const starts = await Promise.allSettled(numbers.map(number => startHost(cluster, number, { kubelet, pauseTar })))
+  const starts = await Promise.allSettled(numbers.map(number => startHost(cluster, number, equipment)))
   const hosts = starts.filter(start => start.status === 'fulfilled').map(start => start.value)
   try {
     for (const start of starts) if (start.status === 'rejected') throw start.reason
@@ -77,11 +84,14 @@ export async function startHosts(
   }
 }
 
-async function startHost(
-  cluster: HostedCluster,
-  number: number,
-  { kubelet: kubeletBinary, pauseTar }: { kubelet: string; pauseTar: string },
-): Promise<Host> {
+/** Paths of programs and archives that a host is started from. */
+interface Equipment {
+  kubelet: string
+  kubeProxy?: string
+  pauseTar: string
+}
+
+async function startHost(cluster: HostedCluster, number: number, equipment: Equipment): Promise<Host> {
   if (!cluster.network) throw new Error('the cluster has no network for hosts: it was started with `hosts: 0`')
   const name = `host-${number}`
   const folder = join(cluster.dir, name)
@@ -102,15 +112,19 @@ async function startHost(
     const site: HostSite = { name, folder, attachment, cgroupRoot: cgroup.root, inside: [...inside, ...cgroup.enter] }
     const containerd = await startContainerd(site, runInside)
     undo.defer(() => containerd.kill())
-    await importImage(runInside, pauseTar)
-    const kubelet = await startKubelet(site, cluster, kubeletBinary)
+    await importImage(runInside, equipment.pauseTar)
+    const kubelet = await startKubelet(site, cluster, equipment.kubelet)
     undo.defer(() => kubelet.kill())
+    const { kubeProxy: binary } = equipment
+    const kubeProxy = binary && (await startKubeProxy({ ...site, address: attachment.address }, { ...cluster, binary }))
+    if (kubeProxy) undo.defer(() => kubeProxy.kill())
     return {
       name,
       address: attachment.address,
       podRange: attachment.podRange,
       containerd,
       kubelet,
+      ...(kubeProxy && { kubeProxy }),
       run: runInside,
       importImage: tarPath => importImage(runInside, tarPath),
       cutNetwork: attachment.cut,

@@ -20,7 +20,7 @@ export interface Image {
   user?: number
 }
 
-export type TestImage = 'pause' | 'livekit' | 'operator'
+export type TestImage = 'pause' | 'coredns' | 'etcd' | 'livekit' | 'operator'
 export const imageName = (image: TestImage): string => `rtcnode.test/${image}:1`
 
 /** Path of the archive of one of our images; builds what is missing. `operator` needs `make build` to have run. */
@@ -32,6 +32,16 @@ const contents: Record<TestImage, (log: (line: string) => void) => Promise<Omit<
   async pause(log) {
     const { pause } = await ensureBinaries(['pause'], { log })
     return { files: { '/pause': pause }, entrypoint: ['/pause'], user: 65535 }
+  },
+  async coredns(log) {
+    const { coredns } = await ensureBinaries(['coredns'], { log })
+    return { files: { '/coredns': coredns }, entrypoint: ['/coredns'] }
+  },
+  /** As the public image has it: at this path, without a shell. */
+  async etcd(log) {
+    const { etcd } = await ensureBinaries(['etcd'], { log })
+    const path = '/usr/local/bin/etcd'
+    return { files: { [path]: etcd }, entrypoint: [path], env: { PATH: '/usr/local/bin:/usr/bin:/bin' } }
   },
   async livekit(log) {
     const { 'livekit-server': server } = await ensureBinaries(['livekit-server'], { log })

@@ -1,5 +1,8 @@
 // The configuration of a test host's kubelet. Called by hosts.ts.
 
+/** Of the Service in front of the cluster's DNS, whether it has one or not. */
+export const dnsAddress = '10.96.0.10'
+
 export interface KubeletSite {
   address: string
   cgroupRoot: string
@@ -35,7 +38,7 @@ export const kubeletConfiguration = (site: KubeletSite) => ({
   failSwapOn: false,
   // Raising the limit further takes CAP_SYS_RESOURCE.
   maxOpenFiles: 20_000,
-  clusterDNS: ['10.96.0.10'],
+  clusterDNS: [dnsAddress],
   clusterDomain: 'cluster.local',
   // The machine's may point into /run, which is another one on a host.
   resolvConf: site.resolvConf,
