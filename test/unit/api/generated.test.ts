@@ -1,4 +1,4 @@
-// What is generated from the schemas is committed, so that people can read it and install from it without building.
+// What is generated is committed, so that people can read it and install from it without building.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { generatedFiles } from '../../../scripts/generate.ts'
 
 for (const [path, content] of Object.entries(generatedFiles())) {
-  test(`${path} is what the schemas say`, () => {
+  test(`${path} is what the code says`, () => {
     const committed = readFileSync(join(import.meta.dirname, '../../..', path), 'utf8')
     assert.ok(committed === content, `${path} is stale: run make crds`)
   })
