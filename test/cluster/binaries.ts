@@ -36,7 +36,7 @@ const kubernetes = (command: string, takes: string): Recipe => ({
 })
 
 const recipes = {
-  etcd: { module: 'modules/controlplane', package: 'go.etcd.io/etcd/server/v3', takes: '1 min' },
+  etcd: { module: 'modules/etcd', package: 'go.etcd.io/etcd/server/v3', takes: '1 min' },
   'kube-apiserver': kubernetes('kube-apiserver', '3 min'),
   'kube-controller-manager': kubernetes('kube-controller-manager', '2 min'),
   'kube-scheduler': kubernetes('kube-scheduler', '20 s'),
