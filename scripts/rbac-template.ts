@@ -1,5 +1,12 @@
 // The chart's RBAC, written from the tables in operator/permissions.ts. Called by `make crds` (generate.ts).
-import { operatorPermissions, type Permission, type Place, places, type UserRole, userRoles } from '../operator/permissions.ts'
+import {
+  operatorPermissions,
+  type Permission,
+  type Place,
+  places,
+  type UserRole,
+  userRoles,
+} from '../operator/permissions.ts'
 
 const API_GROUP = 'rbac.authorization.k8s.io'
 const CLUSTER_NAME = '{{ include "rtcnode.clusterName" $ }}'
@@ -10,9 +17,18 @@ export const rbacTemplate = (): string =>
     '{{- /* Generated from operator/permissions.ts by `make crds`. Do not edit. */ -}}',
     ...(Object.keys(places) as Place[]).map(definition),
     granted({ name: CLUSTER_NAME, rights: ['cluster'], rightsOfAll: ['watched'] }),
-    forEach('$.Values.watchNamespaces', granted({ name: `${CLUSTER_NAME}-watched`, namespace: '{{ . | quote }}', rights: ['watched'] })),
-    provided('$.Values.watchNamespaces', granted({ name: `${CLUSTER_NAME}-class-events`, namespace: 'default', rights: ['default'] })),
-    forEach('$.Values.sfu.namespaces', granted({ name: `${CLUSTER_NAME}-sfu`, namespace: '{{ . | quote }}', rights: ['sfu'] })),
+    forEach(
+      '$.Values.watchNamespaces',
+      granted({ name: `${CLUSTER_NAME}-watched`, namespace: '{{ . | quote }}', rights: ['watched'] }),
+    ),
+    provided(
+      '$.Values.watchNamespaces',
+      granted({ name: `${CLUSTER_NAME}-class-events`, namespace: 'default', rights: ['default'] }),
+    ),
+    forEach(
+      '$.Values.sfu.namespaces',
+      granted({ name: `${CLUSTER_NAME}-sfu`, namespace: '{{ . | quote }}', rights: ['sfu'] }),
+    ),
     granted({ name: ACCOUNT, namespace: '{{ $.Release.Namespace }}', rights: ['own'] }),
     provided('$.Values.rbac.userRoles', userRoles.map(userRole).join('\n')),
     '',
