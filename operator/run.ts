@@ -1,7 +1,6 @@
 // `rtcnode run`: wires clients, caches and controllers together and runs them until the signal. Everything that two parts
 // share is made here and handed in.
 import { hostname } from 'node:os'
-import { collectDefaultMetrics } from 'prom-client'
 import { systemClock } from './ambient/clock.ts'
 import { systemRandom } from './ambient/random.ts'
 import type { Host, Pod } from './api/core.ts'
@@ -38,7 +37,9 @@ import { type ResourceType, resourceClient } from './kube/resource.ts'
 import { kubeTransport } from './kube/transport.ts'
 import { classController } from './lifecycle/class-controller.ts'
 import { lifecycleController, nodesByClass, podsByHost } from './lifecycle/controller.ts'
-import { lifecycleMetrics } from './lifecycle/metrics.ts'
+import { lifecycleMetrics, tallyMetricTable } from './lifecycle/metrics.ts'
+import { nodeMetrics } from './lifecycle/node-metrics.ts'
+import { lifeTally } from './lifecycle/tally.ts'
 import { loadsKeeper } from './load/loads.ts'
 import { loadMetricTable } from './load/metrics.ts'
 import { poolController } from './pool/controller.ts'
@@ -52,7 +53,8 @@ import { leadersIntents } from './registry/leaders-intents.ts'
 import { registryMetricTable } from './registry/metrics.ts'
 import { healthServer } from './telemetry/health.ts'
 import type { Logger } from './telemetry/log.ts'
-import { metricRegistry, metricsFrom } from './telemetry/metrics.ts'
+import { expositionOf, metricRegistry, metricsFrom } from './telemetry/metrics.ts'
+import { runtimeMetrics } from './telemetry/runtime.ts'
 
 const podType: ResourceType<Pod> = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
 const hostType: ResourceType<Host> = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false }
@@ -65,8 +67,11 @@ const ours = Object.entries(managedBy)
 /** Resolves when all is stopped in order after the signal. Rejects when it cannot begin: no credentials, port taken. */
 export async function runOperator(config: RunConfig, version: string, log: Logger, signal: AbortSignal): Promise<void> {
   const ambient = { clock: systemClock, random: systemRandom, log }
+  // What each replica tells about itself, what the leader alone tells (else a sum would count it twice), and of each node.
   const registry = metricRegistry()
-  collectDefaultMetrics({ register: registry })
+  const ofFleet = metricRegistry()
+  const ofNodes = metricRegistry()
+  runtimeMetrics(registry, version)
   const common = { ...ambient, metrics: kubeMetrics(registry) }
   const identity = config.identity ?? `${hostname()}_${systemRandom.uuid()}`
 
@@ -129,10 +134,12 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     fleet,
     nodeCache: caches.nodes,
     autoscalerCache: caches.autoscalers,
-    metrics: metricsFrom(registry, loadMetricTable),
+    metrics: metricsFrom(ofFleet, loadMetricTable),
   })
-  lifecycleMetrics(registry, caches.nodes)
-  poolMetrics(registry, caches.pools)
+  const sources = { ...ambient, serverClock: transport.serverClock, nodeCache: caches.nodes, fleet, loads }
+  lifecycleMetrics(ofFleet, sources)
+  nodeMetrics(ofNodes, sources)
+  poolMetrics(ofFleet, caches.pools)
 
   const shared = {
     events,
@@ -141,6 +148,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     settings: {
       registryEndpoints: config.agentRegistryEndpoints ?? config.registryEndpoints,
       registryPrefix: config.registryPrefix,
+      ...(config.agentRegistrySecret === undefined ? {} : { registrySecret: config.agentRegistrySecret }),
     },
     poolCache: caches.pools,
     autoscalerCache: caches.autoscalers,
@@ -162,6 +170,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       ...shared,
       intents: leadersIntents(intentWriter(etcd), { identity, epoch: election.epoch, isLeader: election.isLeader }),
       expectations: expectations({ RTCNode: caches.nodes, Pod: caches.pods }),
+      tally: lifeTally({ metrics: metricsFrom(ofFleet, tallyMetricTable), log }),
       workers: config.workers,
     }),
     poolController({
@@ -181,7 +190,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     autoscalerController({
       ...shared,
       autoscalers: client.autoscalers,
-      metrics: autoscalerMetrics(registry),
+      metrics: autoscalerMetrics(ofFleet),
       expectations: expectations({ RTCAutoscaler: caches.autoscalers, RTCNodePool: caches.pools }),
     }),
   ]
@@ -191,11 +200,15 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   const health = await healthServer({
     address: config.metricsAddress,
     port: config.metricsPort,
-    registry,
+    registry: expositionOf(() => (election.isLeader() ? [registry, ofFleet] : [registry])),
+    nodes: expositionOf(() => (election.isLeader() ? [ofNodes] : [])),
     live: {},
     ready: {
       caches: () => informers.every(({ synced }) => synced) || 'not synced yet',
-      registry: () => fleet.health().state === 'synced' || 'the registry cannot be seen',
+      registry: () => {
+        const { state, because = 'no answer yet' } = fleet.health()
+        return state === 'synced' || `the registry cannot be seen: ${because}`
+      },
     },
   })
   log.info('started', { version, identity, metricsPort: health.port })

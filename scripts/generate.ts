@@ -6,6 +6,9 @@ import { kinds } from '../operator/api/kinds.ts'
 import { GROUP } from '../operator/api/meta.ts'
 import { crdYaml } from '../operator/crds.ts'
 import { apiReference } from './api-reference.ts'
+import { metricsReference } from './metrics-reference.ts'
+import { dashboardFiles } from './monitoring/dashboards.ts'
+import { rulesYaml, runbookList } from './monitoring/rules.ts'
 import { rbacTemplate } from './rbac-template.ts'
 
 /** A chart reads only what is in its own folder. */
@@ -17,6 +20,15 @@ export const generatedFiles = (): Readonly<Record<string, string>> => ({
     crdFolders.flatMap(folder => kinds.map(kind => [`${folder}/${GROUP}_${kind.plural}.yaml`, crdYaml(kind)])),
   ),
   'docs/api.md': `${apiReference(kinds)}\n`,
+  'docs/metrics.md': `${metricsReference()}\n`,
+  'docs/runbooks/README.md': `${runbookList()}\n`,
+  'charts/rtcnode-operator/files/rules.yaml': rulesYaml(),
+  ...Object.fromEntries(
+    Object.entries(dashboardFiles()).map(([file, content]) => [
+      `charts/rtcnode-operator/files/dashboards/${file}`,
+      content,
+    ]),
+  ),
   'charts/rtcnode-operator/templates/rbac.yaml': rbacTemplate(),
 })
 

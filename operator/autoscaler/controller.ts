@@ -96,7 +96,7 @@ async function decide(pool: RTCNodePool, run: Run): Promise<ReconcileResult> {
   const { desired, because, why, limits } = recommendation
   log.debug('recommended', { from: pool.spec.replicas, desired, because, why, limits })
   const replicas = await follow(decisionOf(recommendation, pool.spec.replicas, now), pool, run)
-  deps.metrics.show(at.key, recommendation, replicas)
+  deps.metrics.show(at.key, recommendation, { replicas, spec: at.autoscaler.spec })
   await tell(run, { recommendation, replicas, notStarting })
   return { lookAgainMs: Math.min(recommendation.lookAgainMs, retryInMs(run)) }
 }

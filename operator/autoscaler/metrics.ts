@@ -1,6 +1,8 @@
 // Each autoscaler as metrics: the terms of its last look as gauges, its decisions and what limited them as counters. Kept up
 // by the controller at every look, so that they are fresher than the status.
 import { type ObjectKey, splitKey } from '../api/meta.ts'
+import { autoscalerReasons } from '../api/reasons.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
 import { type MetricDefinition, type MetricRegistry, metricsFrom } from '../telemetry/metrics.ts'
 import type { Recommendation } from './deciding/core.ts'
 
@@ -11,8 +13,11 @@ export const autoscalerMetricTable = {
   rtcnode_autoscaler_current_replicas: gauge('Replicas of the pool.'),
   rtcnode_autoscaler_desired_replicas: gauge('Replicas that are wanted, within all limits.'),
   rtcnode_autoscaler_recommended_replicas: gauge('Replicas by the formula, before limits.'),
+  rtcnode_autoscaler_min_replicas: gauge('spec.minReplicas.'),
+  rtcnode_autoscaler_max_replicas: gauge('spec.maxReplicas.'),
   rtcnode_autoscaler_pressure: gauge('Mean pressure of the nodes that take rooms; 1 is full.'),
   rtcnode_autoscaler_join_latency_p99_seconds: gauge('99th percentile of the time to join, over the pool.'),
+  rtcnode_autoscaler_join_latency_goal_seconds: gauge('spec.targets.joinLatencyP99Ms, in seconds.'),
   rtcnode_autoscaler_fresh_ratio: gauge('Share of the pool that reports, by capacity.'),
   rtcnode_autoscaler_demand_units: gauge('Load of all nodes (forwarded streams where the SFU tells them).'),
   rtcnode_autoscaler_draining_units: gauge('The part of the demand on nodes that take no new rooms.'),
@@ -42,13 +47,22 @@ export const autoscalerMetricTable = {
 type Row = keyof typeof autoscalerMetricTable
 type GaugeRow = { [R in Row]: (typeof autoscalerMetricTable)[R]['kind'] extends 'gauge' ? R : never }[Row]
 
+/** The pool's replicas as they are, and what the autoscaler was asked for. */
+export interface Setting {
+  readonly replicas: number
+  readonly spec: RTCAutoscalerSpec
+}
+
 /** Undefined: not known, and then there is no such series. */
-const valueOf: Readonly<Record<GaugeRow, (it: Recommendation, replicas: number) => number | undefined>> = {
-  rtcnode_autoscaler_current_replicas: (_, replicas) => replicas,
+const valueOf: Readonly<Record<GaugeRow, (it: Recommendation, at: Setting) => number | undefined>> = {
+  rtcnode_autoscaler_current_replicas: (_, { replicas }) => replicas,
   rtcnode_autoscaler_desired_replicas: ({ desired }) => desired,
   rtcnode_autoscaler_recommended_replicas: ({ recommended }) => recommended,
+  rtcnode_autoscaler_min_replicas: (_, { spec }) => spec.minReplicas,
+  rtcnode_autoscaler_max_replicas: (_, { spec }) => spec.maxReplicas,
   rtcnode_autoscaler_pressure: ({ pressure }) => pressure,
   rtcnode_autoscaler_join_latency_p99_seconds: ({ joinLatencyP99Ms }) => thousandth(joinLatencyP99Ms),
+  rtcnode_autoscaler_join_latency_goal_seconds: (_, { spec }) => thousandth(spec.targets.joinLatencyP99Ms),
   rtcnode_autoscaler_fresh_ratio: ({ freshPercent }) => hundredth(freshPercent),
   rtcnode_autoscaler_demand_units: ({ terms }) => terms.demand,
   rtcnode_autoscaler_draining_units: ({ terms }) => terms.draining,
@@ -68,9 +82,11 @@ const valueOf: Readonly<Record<GaugeRow, (it: Recommendation, replicas: number) 
 const thousandth = (value: number | undefined): number | undefined => (value === undefined ? undefined : value / 1_000)
 const hundredth = (value: number | undefined): number | undefined => (value === undefined ? undefined : value / 100)
 
+const decisions = ['ScaledUp', 'ScaledDown', 'Recommending'] as const
+
 export interface AutoscalerMetrics {
-  show(key: ObjectKey, recommendation: Recommendation, replicas: number): void
-  decided(key: ObjectKey, reason: 'ScaledUp' | 'ScaledDown' | 'Recommending'): void
+  show(key: ObjectKey, recommendation: Recommendation, setting: Setting): void
+  decided(key: ObjectKey, reason: (typeof decisions)[number]): void
   /** There is no such autoscaler any more, or it has no pool. */
   forget(key: ObjectKey): void
 }
@@ -80,10 +96,11 @@ export function autoscalerMetrics(registry: MetricRegistry): AutoscalerMetrics {
   const rows = Object.entries(valueOf) as [GaugeRow, (typeof valueOf)[GaugeRow]][]
   const limitsNow = new Map<ObjectKey, ReadonlySet<string>>()
   return {
-    show(key, recommendation, replicas) {
+    show(key, recommendation, setting) {
       const its = labelsOf(key)
+      for (const reason of decisions) metrics.rtcnode_autoscaler_decisions_total.inc({ ...its, reason }, 0)
       for (const [row, read] of rows) {
-        const value = read(recommendation, replicas)
+        const value = read(recommendation, setting)
         if (value === undefined) metrics[row].remove(its)
         else metrics[row].set(its, value)
       }
@@ -94,7 +111,11 @@ export function autoscalerMetrics(registry: MetricRegistry): AutoscalerMetrics {
     },
     decided: (key, reason) => metrics.rtcnode_autoscaler_decisions_total.inc({ ...labelsOf(key), reason }),
     forget(key) {
-      for (const [row] of rows) metrics[row].remove(labelsOf(key))
+      const its = labelsOf(key)
+      for (const [row] of rows) metrics[row].remove(its)
+      for (const reason of decisions) metrics.rtcnode_autoscaler_decisions_total.remove({ ...its, reason })
+      for (const limit of Object.keys(autoscalerReasons))
+        metrics.rtcnode_autoscaler_limits_total.remove({ ...its, limit })
       limitsNow.delete(key)
     },
   }

@@ -177,13 +177,14 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
         if (needsList) await list(signal)
         needsList = false
         await watch(signal)
+        metrics.rtcnode_informer_watch_restarts_total.inc({ kind, cause: 'timeout' })
         failedWatches = 0
         // A server that ends each watch at once must not be asked in a tight loop.
         if (clock.monotonic() - watchedSince < 1_000) await clock.sleep(wait.nextMs(), signal)
       } catch (error) {
         if (signal.aborted) break
         if (needsList) metrics.rtcnode_informer_lists_total.inc({ kind, result: 'error' })
-        else metrics.rtcnode_informer_watch_failures_total.inc({ kind })
+        else metrics.rtcnode_informer_watch_restarts_total.inc({ kind, cause: isGone(error) ? 'expired' : 'failed' })
         failedWatches += 1
         if (isGone(error) || isFromTheFuture(error) || failedWatches >= FAILURES_BEFORE_RELIST) needsList = true
         const inMs = Math.max(wait.nextMs(), error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0)
@@ -193,6 +194,8 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
     }
   }
 
+  for (const cause of ['timeout', 'expired', 'failed'])
+    metrics.rtcnode_informer_watch_restarts_total.inc({ kind, cause }, 0)
   metrics.rtcnode_informer_stale_seconds.follow({ kind }, () => Math.min(staleForMs(), 1e9) / 1_000)
   metrics.rtcnode_informer_objects.follow({ kind }, () => held.size)
 

@@ -19,6 +19,11 @@ export const kubeMetricTable = {
     labels: ['verb', 'host'],
     buckets: durationBuckets,
   },
+  rtcnode_api_requests_total: {
+    kind: 'counter',
+    help: 'Requests to the API server by verb (get, list, watch, create, update, patch, delete), by resource with its subresource, and by status code; code is <error> when no answer came.',
+    labels: ['verb', 'resource', 'code'],
+  },
   workqueue_depth: { kind: 'gauge', help: 'Keys that are ready and wait for a worker.', labels: ['name'] },
   workqueue_adds_total: { kind: 'counter', help: 'Keys that became ready.', labels: ['name'] },
   workqueue_retries_total: { kind: 'counter', help: 'Keys put back after a failure.', labels: ['name'] },
@@ -82,10 +87,10 @@ export const kubeMetricTable = {
     help: 'Complete lists by result: success, error.',
     labels: ['kind', 'result'],
   },
-  rtcnode_informer_watch_failures_total: {
+  rtcnode_informer_watch_restarts_total: {
     kind: 'counter',
-    help: 'Watches that ended other than by their own timeout.',
-    labels: ['kind'],
+    help: 'Watches that ended, by cause: timeout (their own, each 5 to 10 minutes), expired (all is listed again), failed.',
+    labels: ['kind', 'cause'],
   },
   rtcnode_events_dropped_total: {
     kind: 'counter',

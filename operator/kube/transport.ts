@@ -10,6 +10,7 @@ import { boundedBy } from './deadline.ts'
 import { ApiError, apiErrorFrom, isUnauthorized, TransportError } from './errors.ts'
 import { lines } from './lines.ts'
 import type { KubeMetrics } from './metrics.ts'
+import { targetOf } from './request-target.ts'
 import { type ListeningServerClock, type ServerClock, serverClock } from './server-clock.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -52,6 +53,8 @@ export interface KubeTransport {
 export interface TransportOptions {
   /** Default: `KUBECONFIG`, then `~/.kube/config`, then the pod's service account. */
   kubeconfigPath?: string
+  /** Of the kubeconfig. Default: its current one. */
+  context?: string
   clock: Clock
   random: Random
   log: Logger
@@ -107,6 +110,7 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
     const sentAt = clock.monotonic()
     const count = (code: string): void => {
       options.metrics.rest_client_requests_total.inc({ code, method, host })
+      options.metrics.rtcnode_api_requests_total.inc({ ...targetOf(method, path), code })
       const seconds = (clock.monotonic() - sentAt) / 1_000
       options.metrics.rest_client_request_duration_seconds.observe({ verb: method, host }, seconds)
     }

@@ -25,7 +25,9 @@ import type { Act, Decision, Observed } from './decision.ts'
 import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf } from './node-events.ts'
 import { isPodOf } from './pod-view.ts'
+import { ownHeartbeat } from './seen.ts'
 import type { AgentSettings } from './start-up-environment.ts'
+import type { Tally } from './tally.ts'
 
 export interface LifecycleDeps extends Omit<Writers, 'signal'> {
   readonly nodeCache: Cache<RTCNode>
@@ -34,6 +36,7 @@ export interface LifecycleDeps extends Omit<Writers, 'signal'> {
   readonly hostCache: Cache<Host>
   readonly loads: Pick<Loads, 'admission' | 'onAdmission' | 'ready'>
   readonly events: EventRecorder
+  readonly tally: Tally
   readonly clock: Clock
   readonly serverClock: ServerClock
   readonly settings: AgentSettings
@@ -81,14 +84,17 @@ async function reconcile(
     deps.fleet.forget(key)
     deps.expectations.forget(key)
     memory.forget(key)
+    deps.tally.gone(key, deps.serverClock.now())
     return {}
   }
   const now = deps.serverClock.now()
   if (now === undefined) return whenCaughtUp
 
-  const decision = decide(node, observe(node, deps, memory), now, deps.settings)
+  const seen = observe(node, deps, memory)
+  deps.tally.look(node, ownHeartbeat({ node, seen, now }), now)
+  const decision = decide(node, seen, now, deps.settings)
   log.debug('decided', { because: decision.because, act: decision.act?.do })
-  const writers: Writers = { ...deps, signal }
+  const writers: Writers & Pick<LifecycleDeps, 'tally'> = { ...deps, signal }
   if (decision.act !== undefined) return act(node, decision.act, decision, writers, memory)
   if (!sameStatus(node.status, decision.status)) {
     await writeStatus(node, decision.status, writers)
@@ -101,7 +107,7 @@ async function act(
   node: RTCNode,
   wanted: Act,
   decision: Decision,
-  writers: Writers,
+  writers: Writers & Pick<LifecycleDeps, 'tally'>,
   memory: NodeMemory,
 ): Promise<ReconcileResult> {
   const key = keyOf(node)
@@ -112,6 +118,8 @@ async function act(
       return { lookAgainMs: 0 }
     case 'intent-written':
       memory.wroteIntent(key, outcome.revision)
+      if (wanted.do === 'write-intent' && wanted.intent.drain?.stage === 'evict')
+        writers.tally.evicted(key, wanted.intent.drain.reason === 'PodDeleted' ? 'pod-deleted' : 'deadline')
       return whenCaughtUp
     case 'outdated':
       return whenCaughtUp

@@ -8,7 +8,7 @@ import { announcements } from './announcements.ts'
 import type { RegistryConnection } from './connection.ts'
 import { fleetContents } from './fleet-contents.ts'
 import { judge } from './fleet-state.ts'
-import { frozenAtStart, nextFreeze } from './freeze.ts'
+import { freezeCause, freezeCauses, frozenAtStart, nextFreeze } from './freeze.ts'
 import { listeners } from './listeners.ts'
 import { materialOf } from './material.ts'
 import type { RegistryMetrics } from './metrics.ts'
@@ -38,6 +38,8 @@ export interface FleetView {
 
 export interface FleetHealth {
   readonly state: 'synced' | 'unsynced'
+  /** Why it cannot be seen, when that is known. */
+  readonly because?: string
   /** Node keys that are there, readable or not. */
   readonly keys: number
   readonly rejectedValues: number
@@ -76,6 +78,7 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
   let sight: Sight = noSightYet(clock.monotonic())
   let freeze = frozenAtStart(clock.monotonic())
   let toldHealth = 'unsynced frozen'
+  let failure: string | undefined
 
   const sightNow = (): Sight => sightAt(sight, clock.monotonic())
 
@@ -101,7 +104,8 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
       },
     }
     const state = sightNow().state === 'clear' ? 'synced' : 'unsynced'
-    return { state, keys: present, rejectedValues: rejected, ...freezing }
+    const because = state === 'unsynced' && failure !== undefined && { because: failure }
+    return { state, ...because, keys: present, rejectedValues: rejected, ...freezing }
   }
 
   const knownKeys = (): Set<ObjectKey> => new Set([...contents.nodes.keys(), ...contents.intents.keys()])
@@ -109,7 +113,10 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
   function reckon(): void {
     const now = clock.monotonic()
     const inSight = sightNow().state === 'clear'
+    const wasThawed = freeze.state === 'thawed'
     freeze = nextFreeze(freeze, { inSight, ...contents.census(ttlMs, now) }, ttlMs, now)
+    if (wasThawed && freeze.state === 'frozen')
+      metrics?.rtcnode_registry_freezes_total.inc({ cause: freezeCause(freeze) })
     const newHealth = `${inSight ? 'synced' : 'unsynced'} ${freeze.state}`
     if (newHealth === toldHealth) return
     log.info('the view of the registry has changed', { from: toldHealth, to: newHealth, ...health() })
@@ -136,6 +143,7 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     const now = clock.monotonic()
     const before = sightAt(sight, now)
     sight = heardAgain(sight, now)
+    failure = undefined
     const knownBefore = knownKeys()
     contents.replace(entries, before.state === 'clear' ? before.heardAt : undefined, now)
     reckon()
@@ -157,8 +165,16 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     sight = heardAgain(sight, clock.monotonic())
   }
 
+  function onFailure(error: unknown): void {
+    failure = error instanceof Error ? error.message : String(error)
+  }
+
   const silentMs = (): number => (sight.state === 'clear' ? clock.monotonic() - sight.heardAt : Number.NaN)
-  if (metrics) followView(metrics, health, silentMs)
+  if (metrics) {
+    followView(metrics, health, silentMs)
+    const expiresAt = (): number => connection.clientCertificate()?.notAfter ?? Number.NaN
+    metrics.rtcnode_registry_certificate_expiry_timestamp_seconds.follow({}, () => expiresAt() / 1_000)
+  }
 
   return {
     registration,
@@ -173,7 +189,11 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     },
     async run(signal) {
       const range = { prefix: `${connection.prefix}/` }
-      const watching = watchRegistry({ connection, range, ...options }, { onWhole, onChanges, onProgress }, signal)
+      const watching = watchRegistry(
+        { connection, range, ...options },
+        { onWhole, onChanges, onProgress, onFailure },
+        signal,
+      )
       while (!signal.aborted) {
         await clock.sleep(SWEEP_MS, signal).catch(() => undefined)
         sweep()
@@ -185,8 +205,10 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
 
 function followView(metrics: RegistryMetrics, health: () => FleetHealth, silentMs: () => number): void {
   metrics.rtcnode_registry_keys.follow({}, () => health().keys)
+  metrics.rtcnode_registry_in_sight.follow({}, () => (health().state === 'synced' ? 1 : 0))
   metrics.rtcnode_registry_frozen.follow({}, () => (health().freeze ? 1 : 0))
   metrics.rtcnode_registry_progress_age_seconds.follow({}, () => silentMs() / 1_000)
   for (const cause of rejectionCauses) metrics.rtcnode_registry_rejected_values_total.inc({ cause }, 0)
+  for (const cause of freezeCauses) metrics.rtcnode_registry_freezes_total.inc({ cause }, 0)
   for (const cause of resyncCauses) metrics.rtcnode_registry_resyncs_total.inc({ cause }, 0)
 }

@@ -28,6 +28,10 @@ export type FreezeState =
 
 export const OUT_OF_SIGHT = 'the registry is out of sight, or came into sight less than one lease time ago'
 
+export const freezeCauses = ['out-of-sight', 'vanished'] as const
+export const freezeCause = ({ because }: { because: string }): (typeof freezeCauses)[number] =>
+  because === OUT_OF_SIGHT ? 'out-of-sight' : 'vanished'
+
 /** Before anything was seen. */
 export const frozenAtStart = (now: Monotonic): FreezeState => ({ state: 'frozen', because: OUT_OF_SIGHT, since: now })
 

@@ -13,7 +13,18 @@ export const registryMetricTable = {
     help: 'How often the whole registry was read, by cause.',
     labels: ['cause'],
   },
+  rtcnode_registry_in_sight: { kind: 'gauge', help: '1 while the registry is seen by this replica.', labels: [] },
+  rtcnode_registry_freezes_total: {
+    kind: 'counter',
+    help: 'How often a freeze has begun, by cause: out-of-sight, vanished (many keys at once).',
+    labels: ['cause'],
+  },
   rtcnode_registry_frozen: { kind: 'gauge', help: '1 while missing keys may not be taken for dead nodes.', labels: [] },
+  rtcnode_registry_certificate_expiry_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'Unix time when our certificate for the registry ends; NaN without one.',
+    labels: [],
+  },
   rtcnode_registry_progress_age_seconds: {
     kind: 'gauge',
     help: 'Seconds since the registry was last heard; NaN before it ever was.',

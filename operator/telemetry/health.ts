@@ -1,7 +1,8 @@
-// The HTTP endpoints of the process: /metrics for Prometheus, /healthz and /readyz for the kubelet. Started by main.
+// The HTTP endpoints of the process: /metrics and /metrics/nodes for Prometheus, /healthz and /readyz for the kubelet. Started
+// by run.ts.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { MetricRegistry } from './metrics.ts'
+import type { Exposition } from './metrics.ts'
 
 /** Fine, or in a few words what is wrong. Must answer at once: it looks at memory, never at the network. */
 export type HealthCheck = () => true | string
@@ -11,7 +12,9 @@ export interface HealthOptions {
   address: string
   /** 0 picks a free one. */
   port: number
-  registry: MetricRegistry
+  registry: Exposition
+  /** Series of each RTCNode, at a path of their own: whoever does not want them does not scrape them. */
+  nodes?: Exposition
   /** Failing long enough restarts the process. */
   live: HealthChecks
   /** Failing takes the process out of service, without restarting it. */
@@ -50,7 +53,8 @@ export async function healthServer(options: HealthOptions): Promise<HealthServer
   return { port: (server.address() as AddressInfo).port, close }
 }
 
-async function answer(request: IncomingMessage, { registry, live, ready }: HealthOptions): Promise<Answer> {
+async function answer(request: IncomingMessage, options: HealthOptions): Promise<Answer> {
+  const { registry, nodes, live, ready } = options
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET\n')
   switch (request.url?.split('?')[0]) {
     case '/healthz':
@@ -58,14 +62,19 @@ async function answer(request: IncomingMessage, { registry, live, ready }: Healt
     case '/readyz':
       return judge(ready)
     case '/metrics':
-      return registry.metrics().then(
-        body => ({ status: 200, type: registry.contentType, body }),
-        (error: unknown) => text(500, `${String(error)}\n`),
-      )
+      return expose(registry)
+    case '/metrics/nodes':
+      return nodes === undefined ? notFound : expose(nodes)
     default:
-      return text(404, 'try /metrics, /healthz or /readyz\n')
+      return notFound
   }
 }
+
+const expose = (exposition: Exposition): Promise<Answer> =>
+  exposition.metrics().then(
+    body => ({ status: 200, type: exposition.contentType, body }),
+    (error: unknown) => text(500, `${String(error)}\n`),
+  )
 
 /** One line a check in the form that the API server uses, so that people read it without a manual. */
 function judge(checks: HealthChecks): Answer {
@@ -84,6 +93,8 @@ function outcome(check: HealthCheck): true | string {
 }
 
 const text = (status: number, body: string): Answer => ({ status, type: 'text/plain; charset=utf-8', body })
+
+const notFound = text(404, 'try /metrics, /metrics/nodes, /healthz or /readyz\n')
 
 function send(response: ServerResponse, { status, type, body }: Answer): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body)

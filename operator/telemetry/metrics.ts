@@ -13,15 +13,18 @@ export type MetricTable = Readonly<Record<string, MetricDefinition>>
 
 type LabelsOf<D extends MetricDefinition> = Record<D['labels'][number], string>
 
-/** A gauge that can also follow a value: `read` is called at every scrape. */
+/** A gauge that can also follow what it tells of: `read` is called at every scrape. */
 export interface FollowingGauge<L extends string> {
   set(labels: Record<L, string>, value: number): void
   remove(labels: Record<L, string>): void
   follow(labels: Record<L, string>, read: () => number): void
+  /** All of its series: one that is not given any more is gone. */
+  followAll(read: () => Iterable<Series<L>>): void
 }
+export type Series<L extends string> = readonly [labels: Record<L, string>, value: number]
 
 export type MetricOf<D extends MetricDefinition> = D['kind'] extends 'counter'
-  ? { inc(labels: LabelsOf<D>, value?: number): void }
+  ? { inc(labels: LabelsOf<D>, value?: number): void; remove(labels: LabelsOf<D>): void }
   : D['kind'] extends 'histogram'
     ? { observe(labels: LabelsOf<D>, value: number): void; zero(labels: LabelsOf<D>): void }
     : FollowingGauge<D['labels'][number]>
@@ -30,6 +33,26 @@ export type MetricsOf<T extends MetricTable> = { readonly [K in keyof T]: Metric
 
 export type MetricRegistry = Registry
 export const metricRegistry = (): MetricRegistry => new Registry()
+
+/** What a scrape is answered with. A registry is one. */
+export type Exposition = Pick<MetricRegistry, 'contentType' | 'metrics'>
+
+/** Those registries one after the other that count at the moment of a scrape. */
+export const expositionOf = (registries: () => readonly MetricRegistry[]): Exposition => ({
+  contentType: Registry.PROMETHEUS_CONTENT_TYPE,
+  metrics: async () => (await Promise.all(registries().map(it => it.metrics()))).join(''),
+})
+
+/** Reads once for all the gauges of a scrape, and keeps nothing between two of them. */
+export function oncePerScrape<T>(read: () => T): () => T {
+  let kept: { readonly value: T } | undefined
+  return () => {
+    // A registry asks all of its gauges before it awaits any of them.
+    if (kept === undefined) queueMicrotask(() => (kept = undefined))
+    kept ??= { value: read() }
+    return kept.value
+  }
+}
 
 /** Registers the rows of a table. A table can be registered once per registry; a second time is an error. */
 export function metricsFrom<const T extends MetricTable>(registry: MetricRegistry, table: T): MetricsOf<T> {
@@ -51,14 +74,21 @@ function metricFrom(registry: MetricRegistry, name: string, row: MetricDefinitio
 
 function followingGauge(base: { name: string; help: string; labelNames: string[]; registers: Registry[] }) {
   const followed: { labels: Record<string, string>; read: () => number }[] = []
+  let readAll: (() => Iterable<Series<string>>) | undefined
   const gauge = new Gauge({
     ...base,
     collect() {
       for (const { labels, read } of followed) this.set(labels, read())
+      if (readAll === undefined) return
+      this.reset()
+      for (const [labels, value] of readAll()) this.set(labels, value)
     },
   })
   return Object.assign(gauge, {
     follow: (labels: Record<string, string>, read: () => number) => void followed.push({ labels, read }),
+    followAll(read: () => Iterable<Series<string>>) {
+      readAll = read
+    },
   })
 }
 

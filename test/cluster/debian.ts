@@ -1,6 +1,6 @@
 // What real hosts need from the machine, and getting it where that is a Debian we are root on.
 // Called by hosts.ts before it starts any, by the tests to know whether they may, and by the demo.
-import { accessSync, constants, existsSync } from 'node:fs'
+import { accessSync, constants, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { CommandFailed, run } from './command.ts'
 
@@ -15,6 +15,17 @@ const needs = [
   { package: 'conntrack', file: 'conntrack' },
   { package: 'util-linux', file: 'nsenter' },
 ] as const
+
+/** For the tests of metrics. */
+const prometheusNeeds: readonly Need[] = [
+  { package: 'prometheus', file: 'prometheus' },
+  { package: 'prometheus', file: 'promtool' },
+]
+
+interface Need {
+  readonly package: string
+  readonly file: string
+}
 
 export type Possible = { possible: true } | { possible: false; because: string }
 
@@ -48,7 +59,36 @@ export async function ensureHostPackages({ log }: { log: (line: string) => void 
   return realHostsPossible()
 }
 
-const missingPackages = (): string[] => needs.filter(need => !isExecutable(need.file)).map(need => need.package)
+/** Prometheus and promtool on the PATH; installed if they are missing and that can be done. Never throws. */
+export async function ensurePrometheus({ log }: { log: (line: string) => void }): Promise<Possible> {
+  const missing = missingPackages(prometheusNeeds)
+  if (missing.length === 0) return { possible: true }
+  if (process.getuid?.() !== 0 || !isExecutable('apt-get'))
+    return { possible: false, because: `missing packages; run \`${installCommand(missing)}\`` }
+  log(`installing for the tests of metrics: ${installCommand(missing)}`)
+  using _ = withoutStarting()
+  try {
+    const env = { DEBIAN_FRONTEND: 'noninteractive' }
+    await run('apt-get', ['-q', 'update'], { timeoutSeconds: 120, env })
+    await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...missing], { timeoutSeconds: 300, env })
+    return { possible: true }
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error
+    return { possible: false, because: `${error.message}; run \`${installCommand(missing)}\` by hand` }
+  }
+}
+
+/** Debian starts what it installs, unless this says no (https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt). */
+function withoutStarting(): Disposable {
+  const policy = '/usr/sbin/policy-rc.d'
+  if (existsSync(policy)) return { [Symbol.dispose]: () => undefined }
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  return { [Symbol.dispose]: () => rmSync(policy, { force: true }) }
+}
+
+const missingPackages = (of: readonly Need[] = needs): string[] => [
+  ...new Set(of.filter(need => !isExecutable(need.file)).map(need => need.package)),
+]
 
 const installCommand = (packages: string[]): string =>
   `apt-get install -y --no-install-recommends ${packages.join(' ')}`

@@ -26,6 +26,8 @@ export interface OperatorOptions {
 
 export interface Operator extends Server {
   readonly identity: string
+  /** Where it answers for metrics and health. */
+  readonly url: string
   /** Text of /metrics. */
   metrics(): Promise<string>
 }
@@ -58,6 +60,7 @@ export async function startOperator(cluster: Cluster, options: OperatorOptions =
   // Not spread: `pid` is asked of the running process each time.
   return Object.assign(server, {
     identity,
+    url,
     metrics: async () => (await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5_000) })).text(),
     // The port stays reserved over a kill and a start, until nobody wants the operator any more.
     async [Symbol.asyncDispose]() {
