@@ -27,7 +27,7 @@ export class ApiRefused extends Error {
   readonly status: number
 
   constructor(what: string, status: number, body: string) {
-    super(`${what}: ${status} ${body.slice(0, 500)}`)
+    super(`${what}: ${status} ${body.slice(0, 2_000)}`)
     this.name = 'ApiRefused'
     this.status = status
   }

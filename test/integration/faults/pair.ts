@@ -1,11 +1,12 @@
 // Two operators, one lease, each with proxies of its own.
 import { until } from '../../cluster/until.ts'
+import type { Operator } from '../harness/operator.ts'
 import { startWorldWith } from '../harness/world.ts'
 import { type ProxiedOperator, startProxiedOperator } from './proxied-operator.ts'
 
-export interface Pair extends AsyncDisposable {
-  readonly one: ProxiedOperator
-  readonly other: ProxiedOperator
+export interface Pair<O extends Operator = ProxiedOperator> extends AsyncDisposable {
+  readonly one: O
+  readonly other: O
 }
 
 export const startPair = () =>
@@ -16,7 +17,7 @@ export const startPair = () =>
     return { one, other, [Symbol.asyncDispose]: () => undo.disposeAsync() }
   })
 
-export async function roles({ one, other }: Pair): Promise<{ leader: ProxiedOperator; standby: ProxiedOperator }> {
+export async function roles<O extends Operator>({ one, other }: Pair<O>): Promise<{ leader: O; standby: O }> {
   return until(
     'one leader',
     async () => {
@@ -28,5 +29,5 @@ export async function roles({ one, other }: Pair): Promise<{ leader: ProxiedOper
   )
 }
 
-export const leads = async (operator: ProxiedOperator): Promise<boolean> =>
+export const leads = async (operator: Operator): Promise<boolean> =>
   /leader_election_master_status\{[^}]*\} 1/.test(await operator.metrics())

@@ -75,10 +75,8 @@ export async function playScene<W extends AnyWorld>(
   world: W,
   title: string,
   play: (scene: Scene, world: W) => Promise<void>,
-  { goneWithinMs = 90_000 } = {},
+  { goneWithinMs = 90_000, namespace = namespaceFor(title) } = {},
 ): Promise<void> {
-  const slug = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
-  const namespace = `s${++scenes}-${slug}`.slice(0, 40).replace(/-+$/, '')
   await ensureNamespace(world.cluster, namespace)
   const judgedByTest = new Set<ObjectKey>()
   try {
@@ -88,6 +86,11 @@ export async function playScene<W extends AnyWorld>(
     const message = error instanceof Error ? error.message : String(error)
     throw new Error(`${message}\n\nwhat happened:\n${world.history.timeline(namespace)}\n`, { cause: error })
   }
+}
+
+function namespaceFor(title: string): string {
+  const slug = title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-')
+  return `s${++scenes}-${slug}`.slice(0, 40).replace(/-+$/, '')
 }
 
 export const readyOf = (node: RTCNode) => node.status?.conditions?.find(({ type }) => type === 'Ready')

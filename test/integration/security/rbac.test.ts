@@ -1,0 +1,141 @@
+// The operator as its ServiceAccount, by the chart's own roles and under its policies, goes through whole stories. What it was
+// granted and what it asked for, reads too, must be the same: a right too many fails as a right too few does.
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { until } from '../../cluster/until.ts'
+import { autoscalerScene } from '../autoscaler/autoscaler-scene.ts'
+import type { Pair } from '../faults/pair.ts'
+import type { Operator } from '../harness/operator.ts'
+import { playScene, type Scene } from '../harness/scene.ts'
+import { startWorldWith, type World } from '../harness/world.ts'
+import { poolScene } from '../pool/pool-scene.ts'
+import { type Asked, askedBy, inWords, isAnswerFor, rightsOf } from './asked.ts'
+import {
+  clusterName,
+  installRights,
+  operatorKubeconfig,
+  operatorUser,
+  sfuNamespace,
+  startSecuredOperator,
+} from './secured.ts'
+import { playStories } from './stories.ts'
+
+/** Enough of KEDA for its ScaledObjects to be looked for. */
+const scaledObjects = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'scaledobjects.keda.sh' },
+  spec: {
+    group: 'keda.sh',
+    names: { kind: 'ScaledObject', listKind: 'ScaledObjectList', plural: 'scaledobjects', singular: 'scaledobject' },
+    scope: 'Namespaced',
+    versions: [
+      {
+        name: 'v1alpha1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+}
+
+async function startPair(cluster: Cluster): Promise<Pair<Operator>> {
+  await installRights(cluster)
+  await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(scaledObjects) })
+  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/scaledobjects.keda.sh'])
+  await until('our kinds to be known as owners', () => areKnownOwners(cluster), { withinMs: 60_000, everyMs: 500 })
+  const kubeconfigPath = await operatorKubeconfig(cluster)
+  const undo = new AsyncDisposableStack()
+  try {
+    const one = undo.use(await startSecuredOperator(cluster, kubeconfigPath, 'one'))
+    const other = undo.use(await startSecuredOperator(cluster, kubeconfigPath, 'other'))
+    return { one, other, [Symbol.asyncDispose]: () => undo.disposeAsync() }
+  } catch (error) {
+    await undo.disposeAsync()
+    throw error
+  }
+}
+
+/** The admission plugin looks kinds up in what the API server has discovered, which it does anew every half a minute. */
+async function areKnownOwners({ api }: Cluster): Promise<boolean> {
+  const ownerReferences = ['RTCNode', 'RTCNodePool'].map((kind, index) => {
+    return { apiVersion: 'rtcnode.io/v1alpha1', kind, name: 'n', uid: String(index), blockOwnerDeletion: true }
+  })
+  const spec = { containers: [{ name: 'c', image: 'sim' }] }
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe', ownerReferences }, spec }
+  return Boolean(await api.call('POST', '/api/v1/namespaces/default/pods?dryRun=All', pod))
+}
+
+suite('the rights of the operator', () => {
+  let world: World<Pair<Operator>>
+  let asked: readonly Asked[] = []
+
+  before(
+    async () => {
+      // OpenShift has this plugin on.
+      const admissionPlugins = ['OwnerReferencesPermissionEnforcement']
+      world = await startWorldWith(startPair, { cluster: { auditLog: 'reads too', admissionPlugins } })
+    },
+    { timeout: 300_000 },
+  )
+  after(() => world?.[Symbol.asyncDispose]())
+
+  test('it goes through whole stories, and nobody is cut', { timeout: 240_000 }, () =>
+    playScene(
+      world,
+      'stories',
+      async plain => {
+        const scene = autoscalerScene(poolScene(plain, world), world)
+        await playStories(scene, world.apply, world.operator)
+        asked = askedBy(operatorUser, world.cluster.auditLogPath ?? '')
+        await withoutFinalizersNoOwnerIsNamed(plain, world)
+      },
+      { namespace: sfuNamespace },
+    ),
+  )
+
+  test('nothing that it asked for was forbidden, by roles or by policies', () => {
+    const refused = asked.filter(it => !it.allowed || [400, 403, 422].includes(it.answer))
+    assert.deepEqual(refused.map(inWords), [])
+  })
+
+  test('every right it has was used', () => {
+    const unused = rightsOf().filter(right => !asked.some(it => isAnswerFor(right, it)))
+    assert.deepEqual(
+      unused.map(({ row, resource, verb }) => `${verb} ${resource} in ${row.where}: ${row.why}`),
+      [],
+    )
+  })
+
+  test('whatever it asked for is in the table', () => {
+    const rights = rightsOf()
+    const strange = asked.filter(it => !rights.some(right => isAnswerFor(right, it)))
+    assert.deepEqual(strange.map(inWords), [])
+  })
+})
+
+/** The one right that no request of its own shows: taken away, the API server takes no owner whose deletion waits. */
+async function withoutFinalizersNoOwnerIsNamed(scene: Scene, { cluster }: World<Pair<Operator>>): Promise<void> {
+  const path = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${clusterName}`
+  const { rules } = (await cluster.api.call('GET', path)) as { rules: { resources: string[] }[] }
+  const others = rules.filter(({ resources }) => !resources.some(it => it.endsWith('/finalizers')))
+  assert.equal(others.length, rules.length - 1)
+  await cluster.api.call('PATCH', path, { rules: others })
+  const may = () =>
+    cluster.kubectl(['auth', 'can-i', 'update', 'rtcnodes/finalizers', '-n', sfuNamespace, `--as=${operatorUser}`])
+  await until(
+    'the right to be taken away',
+    () =>
+      may().then(
+        () => false,
+        () => true,
+      ),
+    { withinMs: 30_000, everyMs: 200 },
+  )
+  const node = await scene.applyNode({ name: 'ownerless' })
+  await scene.expectReason(node, 'PodRefused', { message: /cannot set blockOwnerDeletion/ })
+  await cluster.api.call('PATCH', path, { rules })
+  await scene.expectReason(node, 'Serving')
+}

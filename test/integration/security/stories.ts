@@ -1,0 +1,107 @@
+// Whatever the operator does with objects in a life, told so that each of its rights is needed at least once.
+
+import type { AutoscalerScene } from '../autoscaler/autoscaler-scene.ts'
+import { type Pair, roles } from '../faults/pair.ts'
+import { simClass } from '../harness/class.ts'
+import type { Operator } from '../harness/operator.ts'
+import type { World } from '../harness/world.ts'
+import { isOpen, only } from '../pool/pool-scene.ts'
+
+type Apply = World['apply']
+
+const pool = 'eu'
+const managedBy = 'app.kubernetes.io/managed-by'
+const template = (region: string) => ({ metadata: { labels: { fleet: pool } }, spec: { className: 'sim', region } })
+
+export async function playStories(scene: AutoscalerScene, apply: Apply, operators: Pair<Operator>): Promise<void> {
+  await classesAreTried(scene, apply)
+  await aNodeIsDisturbed(scene)
+  await aPoolTakesItOver(scene)
+  await replicasAreSet(scene, apply)
+  await itRollsOut(scene)
+  await theLeaderLeaves(scene, operators)
+  await everythingGoes(scene)
+}
+
+async function classesAreTried(scene: AutoscalerScene, apply: Apply): Promise<void> {
+  await apply(simClass('broken', { container: { name: 'livekit' } }))
+  await expectAccepted(scene, 'broken', 'False')
+  await expectAccepted(scene, 'sim', 'True')
+}
+
+export async function expectAccepted(scene: AutoscalerScene, name: string, status: string): Promise<void> {
+  const condition = `--for=jsonpath={.status.conditions[?(@.type=="Accepted")].status}=${status}`
+  await scene.kubectl('wait', condition, '--timeout=50s', `rtcnodeclass/${name}`)
+}
+
+/** What happens twice becomes a series; labels that are taken off come back. */
+async function aNodeIsDisturbed(scene: AutoscalerScene): Promise<void> {
+  const node = await scene.busyNode({ name: 'lone', region: 'elsewhere' })
+  for (const _ of ['once', 'again']) {
+    await cordon(scene, node, true)
+    await scene.expectReason(node, 'Cordoned')
+    await cordon(scene, node, false)
+    await scene.expectReason(node, 'Serving')
+  }
+  await scene.kubectl('label', 'pod', node, `${managedBy}-`)
+  await scene.expectPod(node, 'labelled again', pod => pod?.metadata.labels?.[managedBy])
+}
+
+const cordon = (scene: AutoscalerScene, node: string, cordoned: boolean): Promise<string> =>
+  scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', JSON.stringify({ spec: { cordoned } }))
+
+async function aPoolTakesItOver(scene: AutoscalerScene): Promise<void> {
+  await scene.kubectl('label', 'rtcn', 'lone', `fleet=${pool}`)
+  await scene.runningPool({ replicas: 2, spec: { template: template('a'), revisionHistoryLimit: 0 } })
+  const record = only(await scene.revisionsOf(pool)).metadata.name
+  await scene.kubectl('label', 'controllerrevision', record, `${managedBy}-`)
+  await scene.expectRevisions(pool, 'its label again', records => records.every(it => it.metadata.labels?.[managedBy]))
+}
+
+async function replicasAreSet(scene: AutoscalerScene, apply: Apply): Promise<void> {
+  const hpa = {
+    apiVersion: 'autoscaling/v2',
+    kind: 'HorizontalPodAutoscaler',
+    metadata: { name: 'by-people', namespace: scene.namespace },
+  }
+  const scaleTargetRef = { apiVersion: 'rtcnode.io/v1alpha1', kind: 'RTCNodePool', name: pool }
+  await apply({ ...hpa, spec: { scaleTargetRef, minReplicas: 1, maxReplicas: 3 } })
+  const autoscaler = await scene.applyAutoscaler({ spec: { minReplicas: 3 } })
+  await scene.expectActive(autoscaler, 'ExternallyManaged')
+  await scene.kubectl('delete', 'hpa', hpa.metadata.name)
+  await scene.expectReplicas(pool, 3)
+  await scene.kubectl('delete', 'rtca', autoscaler)
+}
+
+/** The record of the old revision is forgotten with its last node. */
+async function itRollsOut(scene: AutoscalerScene): Promise<void> {
+  await scene.patchPool(pool, { template: template('b') })
+  const isNew = ({ spec }: { spec: { region?: string | undefined } }): boolean => spec.region === 'b'
+  await scene.expectNodes(
+    pool,
+    'three new ones are open',
+    nodes => nodes.filter(it => isNew(it) && isOpen(it)).length === 3,
+  )
+  scene.sfu('lone').leaveAll()
+  await scene.expectNodes(pool, 'the old ones are gone', nodes => nodes.every(isNew))
+  await scene.expectRevisions(pool, 'one', records => records.length === 1)
+  await scene.scale(pool, 2)
+  await scene.expectNodes(pool, 'two are left', nodes => nodes.length === 2)
+}
+
+async function theLeaderLeaves(scene: AutoscalerScene, operators: Pair<Operator>): Promise<void> {
+  const { leader } = await roles(operators)
+  await leader.stop()
+  await scene.scale(pool, 3)
+  await scene.expectNodes(pool, 'the standby made one', nodes => nodes.filter(isOpen).length === 3)
+  await leader.start()
+}
+
+async function everythingGoes(scene: AutoscalerScene): Promise<void> {
+  const [busy = ''] = (await scene.nodesOf(pool)).map(({ metadata }) => metadata.name)
+  await scene.occupy(busy, 2)
+  await scene.kubectl('delete', 'rtcp', pool, '--wait=false')
+  await scene.expectReason(busy, 'WaitingForSessions')
+  scene.sfu(busy).leaveAll()
+  await scene.expectGone(busy)
+}
