@@ -6,11 +6,13 @@ import { API_VERSION } from './api/meta.ts'
 import { isNotFound } from './kube/errors.ts'
 import type { KubeTransport } from './kube/transport.ts'
 
+type Asked = Pick<KubeTransport, 'request'>
+
 const WITHIN_MS = 60_000
 const EVERY_MS = 500
 
 /** Resolves when all kinds of ours are served. Rejects with those that are not after a minute, or with what is in the way. */
-export async function kindsServed(transport: KubeTransport, clock: Clock): Promise<void> {
+export async function kindsServed(transport: Asked, clock: Clock): Promise<void> {
   const until = later(clock.monotonic(), WITHIN_MS)
   for (;;) {
     const missing = await missingKinds(transport)
@@ -22,7 +24,7 @@ export async function kindsServed(transport: KubeTransport, clock: Clock): Promi
   }
 }
 
-async function missingKinds(transport: KubeTransport): Promise<string[]> {
+async function missingKinds(transport: Asked): Promise<string[]> {
   const { resources } = await transport
     .request<{ resources: { name: string }[] }>({ method: 'GET', path: `/apis/${API_VERSION}` })
     .catch(noneWhenNotFound)

@@ -55,11 +55,13 @@ const auditors: Readonly<Record<string, Auditor>> = {
     binary: 'kube-linter',
     args: ['lint', '--format', 'json'],
     findings: output =>
-      ((output as { Reports: KubeLinterReport[] | null }).Reports ?? []).map(({ Check, Diagnostic, Object: { K8sObject } }) => ({
-        check: Check,
-        object: `${K8sObject.GroupVersionKind.Kind}/${K8sObject.Name}`,
-        says: Diagnostic.Message,
-      })),
+      ((output as { Reports: KubeLinterReport[] | null }).Reports ?? []).map(
+        ({ Check, Diagnostic, Object: { K8sObject } }) => ({
+          check: Check,
+          object: `${K8sObject.GroupVersionKind.Kind}/${K8sObject.Name}`,
+          says: Diagnostic.Message,
+        }),
+      ),
     reasons: {},
   },
   'kube-score': {

@@ -101,10 +101,19 @@ test('an uninstall leaves CRDs, classes and the namespaces of SFUs, and nothing 
   const left = new Set<string>()
   for (const manifest of objects) {
     const { kind, metadata } = manifest
-    const found = await cluster.kubectl(['get', kind, metadata.name, '--ignore-not-found', '-oname', ...within(manifest)])
+    const found = await cluster.kubectl([
+      'get',
+      kind,
+      metadata.name,
+      '--ignore-not-found',
+      '-oname',
+      ...within(manifest),
+    ])
     if (found !== '') left.add(title(manifest))
   }
-  const documented = manifests.filter(({ kind }) => ['CustomResourceDefinition', 'Namespace', 'RTCNodeClass'].includes(kind))
+  const documented = manifests.filter(({ kind }) =>
+    ['CustomResourceDefinition', 'Namespace', 'RTCNodeClass'].includes(kind),
+  )
   assert.deepEqual([...left].sort(), documented.map(title).sort())
   assert.ok(left.has('RTCNodeClass livekit') && left.has('Namespace rtc'))
 })
@@ -131,10 +140,15 @@ function olderChart(): string {
 }
 
 const poolProperty = async (name: string): Promise<unknown> =>
-  (await read('crd', 'rtcnodepools.rtcnode.io')).spec.versions[0].schema.openAPIV3Schema.properties.spec.properties[name]
+  (await read('crd', 'rtcnodepools.rtcnode.io')).spec.versions[0].schema.openAPIV3Schema.properties.spec.properties[
+    name
+  ]
 
 async function uids(): Promise<Record<string, string>> {
-  const crds = ['rtcnodes', 'rtcnodepools', 'rtcautoscalers', 'rtcnodeclasses'].map(name => ['crd', `${name}.rtcnode.io`])
+  const crds = ['rtcnodes', 'rtcnodepools', 'rtcautoscalers', 'rtcnodeclasses'].map(name => [
+    'crd',
+    `${name}.rtcnode.io`,
+  ])
   const objects = await Promise.all([...crds, ['rtcc', 'livekit']].map(([kind = '', name = '']) => read(kind, name)))
   return Object.fromEntries(objects.map(({ kind, metadata }) => [`${kind} ${metadata.name}`, metadata.uid]))
 }
@@ -151,7 +165,8 @@ const uninstall = (): Promise<string> =>
 const read = async (kind: string, name: string, of?: string): Promise<any> =>
   JSON.parse(await cluster.kubectl(['get', kind, name, '-ojson', ...(of === undefined ? [] : ['-n', of])]))
 
-const within = ({ metadata }: Manifest): string[] => (metadata.namespace === undefined ? [] : ['-n', metadata.namespace])
+const within = ({ metadata }: Manifest): string[] =>
+  metadata.namespace === undefined ? [] : ['-n', metadata.namespace]
 
 const apply = (object: object, of = 'default'): Promise<string> =>
   cluster.kubectl(['apply', '-n', of, '-f', '-'], { input: JSON.stringify(object) })

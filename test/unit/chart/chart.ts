@@ -44,11 +44,17 @@ export interface RenderOptions {
   args?: readonly string[]
 }
 
-/** Everything, hooks too. Rejects with Helm's own words. */
-export async function render(values: object = {}, options: RenderOptions = {}): Promise<Manifest[]> {
+const rendered = new Map<string, Promise<Manifest[]>>()
+
+/** Everything, hooks too; the same once only. Rejects with Helm's own words. */
+export function render(values: object = {}, options: RenderOptions = {}): Promise<Manifest[]> {
   const { release = 'rtcnode', namespace = 'rtcnode-system', args = [] } = options
   const template = ['template', release, chart, '--namespace', namespace, '--values', '-', ...args]
-  return manifestsIn(await helm(template, JSON.stringify(values)))
+  const input = JSON.stringify(values)
+  const key = JSON.stringify([template, input])
+  const manifests = rendered.get(key) ?? helm(template, input).then(manifestsIn)
+  rendered.set(key, manifests)
+  return manifests
 }
 
 export async function helm(args: readonly string[], input = ''): Promise<string> {

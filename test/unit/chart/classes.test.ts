@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
-import { type RTCNodeClassSpec, RTCNodeClassKind } from '../../../operator/api/rtcnodeclass.ts'
-import { helm, chart, type Manifest, ofKind, one, render, root, variants } from './chart.ts'
+import { RTCNodeClassKind, type RTCNodeClassSpec } from '../../../operator/api/rtcnodeclass.ts'
+import { chart, helm, type Manifest, ofKind, one, render, root, variants } from './chart.ts'
 
 const ready = variants['ready-made classes']
 const kindIsThere = { args: ['--api-versions', 'rtcnode.io/v1alpha1/RTCNodeClass'] }
@@ -55,7 +55,8 @@ test('the notes tell two commands, those that come next', async () => {
     const install = ['install', 'rtcnode', chart, '-n', 'rtcnode-system', '--dry-run=client', '--values', '-']
     return (await helm(install, JSON.stringify(values))).split('NOTES:')[1] ?? ''
   }
-  const commands = (text: string): string[] => [...text.matchAll(/^ {5}(helm|kubectl) (\w+)/gm)].map(([, ...of]) => of.join(' '))
+  const commands = (text: string): string[] =>
+    [...text.matchAll(/^ {5}(helm|kubectl) (\w+)/gm)].map(([, ...of]) => of.join(' '))
   const first = await notes({})
   assert.deepEqual(commands(first), ['helm test', 'helm upgrade'])
   const then = await notes(ready)

@@ -42,14 +42,17 @@ test('a refusal counts what is there, names some of it, and tells the command fo
 })
 
 /** An API server that answers the question for our kinds with one of these after the other, and then with the last again. */
-function apiServer(answers: readonly (readonly string[] | ApiError)[]): { transport: KubeTransport; asked: () => number } {
+function apiServer(answers: readonly (readonly string[] | ApiError)[]): {
+  transport: Pick<KubeTransport, 'request'>
+  asked: () => number
+} {
   let asked = 0
   const request = async (): Promise<unknown> => {
     const answer = answers[Math.min(asked++, answers.length - 1)] ?? []
     if (answer instanceof ApiError) throw answer
     return { resources: answer.map(name => ({ name })) }
   }
-  return { transport: { request } as KubeTransport, asked: () => asked }
+  return { transport: { request: request as KubeTransport['request'] }, asked: () => asked }
 }
 
 const clock = hastyClock(1_000)
@@ -63,7 +66,10 @@ test('it is waited until every kind is served, be it that none was known before'
 
 test('kinds that do not come in a minute are named, and another trouble is told at once', async () => {
   const withoutClasses = all.filter(plural => plural !== 'rtcnodeclasses')
-  await assert.rejects(kindsServed(apiServer([withoutClasses]).transport, clock), /does not serve rtcnodeclasses: .*CRDs/)
+  await assert.rejects(
+    kindsServed(apiServer([withoutClasses]).transport, clock),
+    /does not serve rtcnodeclasses: .*CRDs/,
+  )
   const broken = apiServer([new ApiError(500, { message: 'etcd is away' })])
   await assert.rejects(kindsServed(broken.transport, clock), /etcd is away/)
   assert.equal(broken.asked(), 1)

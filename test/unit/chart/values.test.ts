@@ -27,7 +27,10 @@ const refused: Record<string, { values: object; says: RegExp }> = {
   'a digest that is none': { values: { image: { digest: 'latest' } }, says: /image\/digest/ },
   'no operator': { values: { operator: { replicas: 0 } }, says: /operator\/replicas/ },
   'two members': { values: { registry: { members: 2 } }, says: /registry\/members/ },
-  'an etcd without a scheme': { values: { registry: { external: { endpoints: ['etcd:2379'] } } }, says: /endpoints\/0/ },
+  'an etcd without a scheme': {
+    values: { registry: { external: { endpoints: ['etcd:2379'] } } },
+    says: /endpoints\/0/,
+  },
   'no namespace for SFUs': { values: { sfu: { namespaces: [] } }, says: /sfu\/namespaces/ },
   'a namespace that cannot be': { values: { watchNamespaces: ['*'] }, says: /watchNamespaces\/0/ },
   'a wrong roll-out': { values: { classes: { livekit: { rollout: 'Recreate' } } }, says: /livekit\/rollout/ },
@@ -75,11 +78,12 @@ test('operator.settings are settings of rtcnode run', () => {
   for (const name of named) assert.ok(name in runSettings, name)
 })
 
-/** What is Kubernetes' to describe, or may hold any of its keys or none. */
-const isLeaf = (path: string, part: Schema): boolean =>
-  resolved(part).properties === undefined ||
-  path === 'operator.settings' ||
-  /\/(resources|affinity)$/.test(part.$ref ?? '')
+/** What is Kubernetes' to describe, or is empty as it comes: any of its keys or none. */
+function isLeaf(path: string, part: Schema): boolean {
+  const value = values.getIn(path.split('.'))
+  const isEmpty = isMap(value) && value.items.length === 0
+  return resolved(part).properties === undefined || isEmpty || /\/(resources|affinity)$/.test(part.$ref ?? '')
+}
 
 const below = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)
 
@@ -121,6 +125,9 @@ function* partsOf(part: Schema, path = ''): Generator<[string, Schema]> {
 }
 
 function isCommented({ pair, isFirst, map }: Leaf): boolean {
-  const { key, value } = pair as { key: { commentBefore?: string }; value?: { comment?: string; commentBefore?: string } }
+  const { key, value } = pair as {
+    key: { commentBefore?: string }
+    value?: { comment?: string; commentBefore?: string }
+  }
   return Boolean(key.commentBefore || value?.comment || value?.commentBefore || (isFirst && map.commentBefore))
 }
