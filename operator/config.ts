@@ -4,7 +4,7 @@ import { z } from 'zod'
 
 const seconds = (min: number, max: number) => z.coerce.number().min(min).max(max)
 const port = z.coerce.number().int().min(0).max(65_535)
-const list = z
+export const list = z
   .string()
   .transform(text =>
     text
@@ -13,15 +13,34 @@ const list = z
       .filter(part => part !== ''),
   )
   .refine(parts => parts.length > 0, 'name at least one')
-const endpoints = list.refine(
+export const endpoints = list.refine(
   parts => parts.every(part => /^https?:\/\/[^/\s]+:\d+$/.test(part)),
   'use http://host:port or https://host:port, separated by commas',
 )
 const filePath = z.string().min(1)
+export const registryPrefix = z
+  .string()
+  .regex(/^\/[^\s]*[^/\s]$/, 'begin with / and do not end with it')
+  .default('/sfu')
+export const objectName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 'use a name as Kubernetes has them')
+export const kubeconfig = {
+  schema: filePath.optional(),
+  help: 'kubeconfig file; default: in-cluster, else ~/.kube/config',
+}
+export const logLevel = {
+  schema: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  help: 'debug, info, warn or error',
+}
 
-/** Every setting: how it is spelled as flag and variable, what it means, what it may be. The help text is made of it. */
+/** A command's settings: how each is spelled as flag and variable, what it means, what it may be. The help text is made of it. */
+export type SettingsTable = Readonly<Record<string, { readonly schema: z.ZodType; readonly help: string }>>
+export type ConfigOf<T extends SettingsTable> = { readonly [Name in keyof T]: z.output<T[Name]['schema']> }
+
 export const runSettings = {
-  kubeconfig: { schema: filePath.optional(), help: 'kubeconfig file; default: in-cluster, else ~/.kube/config' },
+  kubeconfig,
   namespace: {
     schema: z.string().min(1).max(63).default('rtcnode-system'),
     help: "the operator's own namespace: its Lease lives there",
@@ -35,16 +54,14 @@ export const runSettings = {
     schema: endpoints.optional(),
     help: 'the same etcd as pods reach it; default: as registry-endpoints',
   },
-  registryPrefix: {
-    schema: z
-      .string()
-      .regex(/^\/[^\s]*[^/\s]$/, 'begin with / and do not end with it')
-      .default('/sfu'),
-    help: 'prefix of all registry keys',
-  },
+  registryPrefix: { schema: registryPrefix, help: 'prefix of all registry keys' },
   registryCaFile: { schema: filePath.optional(), help: 'CA of the registry (TLS)' },
   registryCertFile: { schema: filePath.optional(), help: 'client certificate for the registry (mTLS)' },
   registryKeyFile: { schema: filePath.optional(), help: 'key of the client certificate' },
+  agentRegistrySecret: {
+    schema: objectName.optional(),
+    help: 'Secret with ca.crt, tls.crt and tls.key that agents show to the registry; in the namespace of each node',
+  },
   identity: {
     schema: z.string().min(1).max(253).optional(),
     help: 'name of this replica in the leader Lease; default: host name and a random part',
@@ -58,11 +75,10 @@ export const runSettings = {
   workers: { schema: z.coerce.number().int().min(1).max(1_000).default(64), help: 'RTCNodes worked on at once' },
   metricsPort: { schema: port.default(8_080), help: 'port of /metrics, /healthz and /readyz; 0: any free one' },
   metricsAddress: { schema: z.string().min(1).default('0.0.0.0'), help: 'address they listen on' },
-  logLevel: { schema: z.enum(['debug', 'info', 'warn', 'error']).default('info'), help: 'debug, info, warn or error' },
-} as const satisfies Record<string, { schema: z.ZodType; help: string }>
+  logLevel,
+} as const satisfies SettingsTable
 
-type Settings = typeof runSettings
-export type RunConfig = { readonly [Name in keyof Settings]: z.output<Settings[Name]['schema']> }
+export type RunConfig = ConfigOf<typeof runSettings>
 
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
@@ -77,13 +93,21 @@ const kebab = (name: string): string => name.replace(/[A-Z]/g, letter => `-${let
 export const flagName = (name: string): string => `--${kebab(name)}`
 export const variableName = (name: string): string => `RTCNODE_${kebab(name).replaceAll('-', '_').toUpperCase()}`
 
+type Given = Readonly<Record<string, string | undefined>>
+
 /** Throws ConfigError with every problem at once. */
-export function runConfig(
-  flags: Readonly<Record<string, string | undefined>>,
-  environment: Readonly<Record<string, string | undefined>>,
-): RunConfig {
+export const runConfig = (flags: Given, environment: Given): RunConfig =>
+  configOf(runSettings, flags, environment, runInconsistencies)
+
+/** Throws ConfigError with every problem at once; `inconsistencies` looks for those of settings that are right each by itself. */
+export function configOf<T extends SettingsTable>(
+  settings: T,
+  flags: Given,
+  environment: Given,
+  inconsistencies: (config: ConfigOf<T>) => readonly string[] = () => [],
+): ConfigOf<T> {
   const problems: string[] = []
-  const entries = Object.entries(runSettings).map(([name, { schema }]) => {
+  const entries = Object.entries(settings).map(([name, { schema }]) => {
     const value = flags[name] ?? environment[variableName(name)]
     const parsed = schema.safeParse(value)
     if (!parsed.success) {
@@ -93,13 +117,13 @@ export function runConfig(
     }
     return [name, parsed.data]
   })
-  const config = Object.fromEntries(entries) as RunConfig
+  const config = Object.fromEntries(entries) as ConfigOf<T>
   if (problems.length === 0) problems.push(...inconsistencies(config))
   if (problems.length > 0) throw new ConfigError(problems)
   return config
 }
 
-function inconsistencies(config: RunConfig): string[] {
+function runInconsistencies(config: RunConfig): string[] {
   const problems: string[] = []
   if (config.renewDeadlineSeconds >= config.leaseDurationSeconds) {
     problems.push(
@@ -113,6 +137,10 @@ function inconsistencies(config: RunConfig): string[] {
   }
   if ((config.registryCertFile === undefined) !== (config.registryKeyFile === undefined)) {
     problems.push('--registry-cert-file and --registry-key-file go together: set both or neither')
+  }
+  const forAgents = config.agentRegistryEndpoints ?? config.registryEndpoints
+  if (config.agentRegistrySecret !== undefined && forAgents.some(endpoint => endpoint.startsWith('http:'))) {
+    problems.push('--agent-registry-secret goes with https:// endpoints: agents would show it to nobody')
   }
   return problems
 }

@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import { environment } from './ambient/environment.ts'
+import { certificatesInconsistencies, certificatesSettings } from './certificates/settings.ts'
 import { flagName, runSettings, variableName } from './config.ts'
 import { type SimulateFlags, simulateOptions } from './simulate/options.ts'
 
@@ -36,6 +37,26 @@ program
     const deps = { clock: systemClock, random: systemRandom, metricRegistry: metricRegistry() }
     await untilSignal(config.logLevel, (log, signal) => runAgent(config, { ...deps, log }, signal))
   })
+
+const certificates = program
+  .command('certificates')
+  .description('make and renew the certificates of the registry, and set up its users')
+for (const [name, { help }] of Object.entries(certificatesSettings)) {
+  certificates.option(`${flagName(name)} <value>`, `${help} [${variableName(name)}]`)
+}
+certificates.action(async (flags: Record<string, string | undefined>) => {
+  const [{ configOf }, command, { systemClock: clock }, { systemRandom: random }] = await Promise.all([
+    import('./config.ts'),
+    import('./certificates/command.ts'),
+    import('./ambient/clock.ts'),
+    import('./ambient/random.ts'),
+  ])
+  const config = configOf(certificatesSettings, flags, environment(), certificatesInconsistencies)
+  const { version } = packageJson
+  await untilSignal(config.logLevel, (log, signal) =>
+    command.certificates(config, { clock, random, log, version }, signal),
+  )
+})
 
 program
   .command('crds')

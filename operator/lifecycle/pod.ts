@@ -8,9 +8,9 @@ import { drainSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import { agentNodeOptions } from '../node-options.ts'
+import { type Shown, shownToAgent } from './shown-to-agent.ts'
 import {
   type AgentSettings,
-  addressSourceOf,
   listOf,
   literal,
   mergedEnvironment,
@@ -69,6 +69,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
     env: mergedEnvironment(environment, container['env']),
   })
   const hostNetwork = network.mode === 'HostNetwork'
+  const shown = shownToAgent(nodeClass, settings)
   const pool = node.metadata.labels?.[labels.pool]
   return {
     apiVersion: 'v1',
@@ -106,9 +107,9 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
       ...(hostNetwork ? { hostNetwork: true } : {}),
       terminationGracePeriodSeconds: graceSeconds,
       tolerations: [...listOf(template['tolerations']), ...outlivesControlPlane],
-      ...(addressComesLater(nodeClass) ? { volumes: [...listOf(template['volumes']), podInfoVolume] } : {}),
+      ...(shown.length > 0 ? { volumes: [...listOf(template['volumes']), ...shown.map(({ volume }) => volume)] } : {}),
       initContainers: [
-        agentContainer(nodeClass, environment, graceSeconds),
+        agentContainer(nodeClass, environment, shown, graceSeconds),
         ...containersOf(template['initContainers']).map(withEnvironment),
       ],
       containers: containersOf(template['containers']).map(container =>
@@ -159,19 +160,14 @@ const LOOPBACK = '127.0.0.1'
 const reachedAt = (mode: RTCNodeClass['spec']['network']['mode']): { host?: string } =>
   mode === 'HostNetwork' ? { host: LOOPBACK } : {}
 
-/** Only the host knows its external address, and only once the pod is bound: it comes as an annotation, through a volume. */
-const addressComesLater = (nodeClass: RTCNodeClass): boolean => addressSourceOf(nodeClass) === 'ExternalIP'
-
-const POD_INFO_DIR = '/etc/rtcnode'
-const podInfoVolume = {
-  name: 'rtcnode-podinfo',
-  downwardAPI: { items: [{ path: 'annotations', fieldRef: { fieldPath: 'metadata.annotations' } }] },
-}
-
 /** A native sidecar: it starts before the SFU, outlives it, and the SFU waits until it knows the address. */
-function agentContainer(nodeClass: RTCNodeClass, environment: readonly object[], graceSeconds: number): Container {
+function agentContainer(
+  nodeClass: RTCNodeClass,
+  environment: readonly object[],
+  shown: readonly Shown[],
+  graceSeconds: number,
+): Container {
   const { agent, adapter, network, sfuContainer } = nodeClass.spec
-  const late = addressComesLater(nodeClass)
   return {
     name: 'rtcnode-agent',
     image: agent.image,
@@ -195,11 +191,13 @@ function agentContainer(nodeClass: RTCNodeClass, environment: readonly object[],
           name: 'RTCNODE_SFU_CPU_MILLICORES',
           valueFrom: { resourceFieldRef: { containerName: sfuContainer, resource: 'limits.cpu', divisor: '1m' } },
         },
-        ...(late ? [literal('RTCNODE_PODINFO_DIR', POD_INFO_DIR)] : []),
+        ...shown.flatMap(it => it.environment),
       ],
       agent.env,
     ),
-    ...(late ? { volumeMounts: [{ name: podInfoVolume.name, mountPath: POD_INFO_DIR, readOnly: true }] } : {}),
+    ...(shown.length > 0
+      ? { volumeMounts: shown.map(({ volume, mountPath }) => ({ name: volume.name, mountPath, readOnly: true })) }
+      : {}),
     startupProbe: {
       httpGet: { path: '/started', port: agent.port, ...reachedAt(network.mode) },
       periodSeconds: 1,

@@ -9,6 +9,8 @@ export interface AgentSettings {
   /** etcd as the pods reach it. */
   readonly registryEndpoints: readonly string[]
   readonly registryPrefix: string
+  /** Secret with ca.crt, tls.crt and tls.key, in the namespace of each node. Only the agent is shown it. */
+  readonly registrySecret?: string
 }
 
 export const literal = (name: string, value: string | number): { name: string; value: string } => ({

@@ -157,6 +157,48 @@ test('an external address comes later, through a volume that only the agent moun
   assert.equal(make().spec['volumes'], undefined)
 })
 
+test('the agent alone is shown who it is to the registry', () => {
+  const pod = podFor(
+    aNode(),
+    aClass({
+      network: { addressSource: 'ExternalIP' },
+      podSpec: { volumes: [{ name: 'theirs' }], containers: [{ name: 'sfu' }, { name: 'exporter' }] },
+    }),
+    { ...settings, registrySecret: 'rtcnode-registry' },
+  )
+  const volumes = pod.spec['volumes'] as { name: string; secret?: { secretName: string; items: { key: string }[] } }[]
+  assert.deepEqual(
+    volumes.map(({ name }) => name),
+    ['theirs', 'rtcnode-podinfo', 'rtcnode-registry'],
+  )
+  assert.equal(volumes[2]?.secret?.secretName, 'rtcnode-registry')
+  assert.deepEqual(
+    volumes[2]?.secret?.items.map(({ key }) => key),
+    ['ca.crt', 'tls.crt', 'tls.key'],
+    'a Secret that is not complete yet keeps the pod waiting',
+  )
+  const mounts = agentOf(pod)['volumeMounts'] as { mountPath: string; readOnly: boolean }[]
+  assert.deepEqual(
+    mounts.map(({ mountPath }) => mountPath),
+    ['/etc/rtcnode/pod', '/etc/rtcnode/registry'],
+    'neither lies within the other',
+  )
+  assert.ok(mounts.every(({ readOnly }) => readOnly))
+  assert.equal(variable(agentOf(pod), 'RTCNODE_REGISTRY_CA_FILE'), '/etc/rtcnode/registry/ca.crt')
+  assert.equal(variable(agentOf(pod), 'RTCNODE_REGISTRY_CERT_FILE'), '/etc/rtcnode/registry/tls.crt')
+  assert.equal(variable(agentOf(pod), 'RTCNODE_REGISTRY_KEY_FILE'), '/etc/rtcnode/registry/tls.key')
+  for (const container of containersOf(pod)) {
+    assert.equal(container['volumeMounts'], undefined)
+    assert.equal(variable(container, 'RTCNODE_REGISTRY_KEY_FILE'), undefined)
+  }
+})
+
+test('a class that brings a registry identity of its own keeps it', () => {
+  const env = [{ name: 'RTCNODE_REGISTRY_CERT_FILE', value: '/mine/tls.crt' }]
+  const pod = podFor(aNode(), aClass({ agent: { env } }), { ...settings, registrySecret: 'rtcnode-registry' })
+  assert.equal(variable(agentOf(pod), 'RTCNODE_REGISTRY_CERT_FILE'), '/mine/tls.crt')
+})
+
 test('every container knows who it is and where the registry is', () => {
   const podSpec = { containers: [{ name: 'sfu' }, { name: 'side' }], initContainers: [{ name: 'first' }] }
   const pod = make({ podSpec }, { spec: { region: 'eu' } })
