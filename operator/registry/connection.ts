@@ -1,10 +1,8 @@
 // The connection to etcd: one client for all calls, every call bounded, no call repeated behind the caller's back, new
 // certificates picked up as they are written. Used by the fleet view, the intent writer and the agent's lease.
-import { readFileSync } from 'node:fs'
-import { type CallOptions, InterceptingCall, type Interceptor, status } from '@grpc/grpc-js'
-import { ConsecutiveBreaker, circuitBreaker, handleWhen, noop } from 'cockatiel'
+import type { CallOptions } from '@grpc/grpc-js'
 import {
-  Etcd3,
+  type Etcd3,
   EtcdLeaseInvalidError,
   type IDuplexStream,
   type ILeaseKeepAliveRequest,
@@ -19,10 +17,20 @@ import {
   type IWatchResponse,
   isRecoverableError,
 } from 'etcd3'
-import type { Clock } from '../ambient/clock.ts'
+import { type Clock, toTimestamp } from '../ambient/clock.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { RegistryError } from './errors.ts'
-import { DEFAULT_PREFIX } from './keys.ts'
+import { bounded, etcdClient, requireLeader, UNARY_DEADLINE_MS } from './etcd-client.ts'
+import { DEFAULT_PREFIX, flagKey } from './keys.ts'
+import { remedyFor } from './remedies.ts'
+import {
+  type ClientCertificate,
+  clientCertificateOf,
+  readTls,
+  sameTls,
+  type TlsFiles,
+  type TlsPaths,
+} from './tls-files.ts'
 
 export interface RegistryOptions {
   /** `http://host:port`, or `https://…` for all of them. */
@@ -30,7 +38,7 @@ export interface RegistryOptions {
   /** Default `/sfu`. */
   readonly prefix?: string
   /** PEM files; re-read when they change. With a certificate and key, the registry is shown who we are. */
-  readonly tls?: { readonly caFile: string; readonly certFile?: string; readonly keyFile?: string }
+  readonly tls?: TlsPaths
   readonly username?: string
   readonly password?: string
 }
@@ -46,61 +54,97 @@ export interface RegistryConnection {
   /** Streams end by `cancel`, by the signal, or when the certificates have changed; an `error` follows. */
   openWatch(signal: AbortSignal): Promise<IDuplexStream<IWatchRequest, IWatchResponse>>
   openKeepAlive(signal: AbortSignal): Promise<IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>>
+  /** The one in use; undefined when we show none. Another one after a renewal. */
+  clientCertificate(): ClientCertificate | undefined
   close(): void
 }
 
-const UNARY_DEADLINE_MS = 5_000
 const CERTIFICATE_CHECK_MS = 5_000
 
-const grpcOptions = {
-  // Finds a half-open connection in 15 s. More often than each 5 s and etcd would hang up; without calls it would too.
-  'grpc.keepalive_time_ms': 10_000,
-  'grpc.keepalive_timeout_ms': 5_000,
-  // The defaults wait up to two minutes between attempts, long after etcd is back.
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 1_000,
-  // The default, 4 MiB, is less than one page of hostile values.
-  'grpc.max_receive_message_length': 64 * 1024 * 1024,
-}
-
 type Stream<Request, Response> = IDuplexStream<Request, Response>
-interface TlsFiles {
-  readonly ca: Buffer
-  readonly cert?: Buffer
-  readonly key?: Buffer
+
+/** One client, and the files it was made of: they go together. */
+interface Session {
+  readonly client: Etcd3
+  readonly files: TlsFiles | undefined
+  readonly certificate: ClientCertificate | undefined
 }
 
 /** Connects lazily: an etcd that is down shows at the first call. Throws when the TLS files cannot be read or used. */
 export function connectRegistry(options: RegistryOptions, deps: { clock: Clock; log: Logger }): RegistryConnection {
   const { clock, log } = deps
-  let files = options.tls && readTls(options.tls)
-  let client = createClient(options, files, clock)
+  const prefix = options.prefix ?? DEFAULT_PREFIX
+  let session = begin(options.tls && readTls(options.tls))
   const openStreams = new Set<() => void>()
-  let cancelCheck = watchCertificates()
+  const former = new Set<Etcd3>()
+  let isClosed = false
+  let complaint = ''
+  let cancelCheck = options.tls ? checkLater(options.tls) : () => undefined
 
-  function watchCertificates(): () => void {
-    if (!options.tls) return () => undefined
+  function begin(files: TlsFiles | undefined): Session {
+    return { client: etcdClient(options, files, clock), files, certificate: files && clientCertificateOf(files) }
+  }
+
+  function checkLater(paths: TlsPaths): () => void {
     return clock.after(CERTIFICATE_CHECK_MS, () => {
-      reloadCertificates()
-      cancelCheck = watchCertificates()
+      void followFiles(paths).then(() => {
+        if (!isClosed) cancelCheck = checkLater(paths)
+      })
     })
   }
 
-  /** A half-written set (new certificate, old key) does not load: the old client stays and the next check tries again. */
-  function reloadCertificates(): void {
-    if (!options.tls) return
+  /** Until the registry has answered to new files the old ones stay in use: half a set, or a wrong one, cuts nobody off. */
+  async function followFiles(paths: TlsPaths): Promise<void> {
     try {
-      const found = readTls(options.tls)
-      if (files && sameTls(files, found)) return
-      const replaced = client
-      client = createClient(options, found, clock)
-      files = found
-      for (const cancel of openStreams) cancel()
-      replaced.close()
-      log.info('registry certificates changed, connecting anew')
+      const found = readTls(paths)
+      if (session.files && sameTls(session.files, found)) return
+      const next = begin(found)
+      try {
+        await greet(next)
+      } catch (error) {
+        next.client.close()
+        throw error
+      }
+      replaceBy(next)
+      complaint = ''
+      const { commonName, notAfter } = next.certificate ?? {}
+      const expiresAt = notAfter && toTimestamp(notAfter)
+      log.info('registry certificates changed, connected anew', { commonName, expiresAt })
     } catch (error) {
-      log.warn('registry certificates cannot be loaded, keeping the old ones', { error })
+      const said = String(error)
+      if (said !== complaint) log.warn('new registry certificates cannot be used, keeping the old ones', { error })
+      complaint = said
     }
+  }
+
+  /** A refusal is an answer too: what we may do there is not the question. */
+  async function greet({ client, certificate }: Session): Promise<void> {
+    const question = { key: Buffer.from(flagKey(prefix, '')), limit: 1, serializable: true }
+    await client.kv.range(question).catch((error: unknown) => {
+      const failure = asRegistryError('greeting', error, certificate)
+      if (failure.outcome === 'unknown') throw failure
+    })
+  }
+
+  function replaceBy(next: Session): void {
+    if (isClosed) return next.client.close()
+    const { client } = session
+    session = next
+    for (const cancel of openStreams) cancel()
+    former.add(client)
+    // Calls that are under way may end.
+    clock.after(UNARY_DEADLINE_MS, () => {
+      former.delete(client)
+      client.close()
+    })
+  }
+
+  function asRegistryError(operation: string, error: unknown, certificate = session.certificate): RegistryError {
+    const isUnknown = error instanceof Error && isRecoverableError(error)
+    const told = error instanceof Error ? error.message : String(error)
+    const { endpoints, tls } = options
+    const meeting = { endpoints, caFile: tls?.caFile, certFile: tls?.certFile, certificate, now: clock.wall() }
+    return new RegistryError(operation, isUnknown ? 'unknown' : 'refused', error, remedyFor(told, meeting))
   }
 
   async function call<T>(
@@ -140,103 +184,30 @@ export function connectRegistry(options: RegistryOptions, deps: { clock: Clock; 
   }
 
   return {
-    prefix: options.prefix ?? DEFAULT_PREFIX,
-    range: (request, signal) => call('range', signal, bound => client.kv.range(request, bound)),
-    put: (request, signal) => call('put', signal, bound => client.kv.put(request, bound)),
-    txn: (request, signal) => call('txn', signal, bound => client.kv.txn(request, bound)),
+    prefix,
+    range: (request, signal) => call('range', signal, bound => session.client.kv.range(request, bound)),
+    put: (request, signal) => call('put', signal, bound => session.client.kv.put(request, bound)),
+    txn: (request, signal) => call('txn', signal, bound => session.client.kv.txn(request, bound)),
     grantLease: (ttlSeconds, signal) =>
       call('lease grant', signal, async bound => {
-        const granted = await client.leaseClient.leaseGrant({ TTL: ttlSeconds }, bound)
+        const granted = await session.client.leaseClient.leaseGrant({ TTL: ttlSeconds }, bound)
         return { id: granted.ID, ttlSeconds: Number(granted.TTL) }
       }),
     revokeLease: (id, signal) =>
       call('lease revoke', signal, async bound => {
-        await client.leaseClient.leaseRevoke({ ID: id }, bound).catch((error: unknown) => {
+        await session.client.leaseClient.leaseRevoke({ ID: id }, bound).catch((error: unknown) => {
           if (!(error instanceof EtcdLeaseInvalidError)) throw error
         })
       }),
-    openWatch: signal => open('watch', signal, bound => client.watchClient.watch(bound)),
-    openKeepAlive: signal => open('lease keep-alive', signal, bound => client.leaseClient.leaseKeepAlive(bound)),
+    openWatch: signal => open('watch', signal, bound => session.client.watchClient.watch(bound)),
+    openKeepAlive: signal =>
+      open('lease keep-alive', signal, bound => session.client.leaseClient.leaseKeepAlive(bound)),
+    clientCertificate: () => session.certificate,
     close() {
+      isClosed = true
       cancelCheck()
       for (const cancel of openStreams) cancel()
-      client.close()
+      for (const client of [session.client, ...former]) client.close()
     },
   }
 }
-
-function createClient(options: RegistryOptions, tls: TlsFiles | undefined, clock: Clock): Etcd3 {
-  const { endpoints, username, password } = options
-  // The library's defaults repeat writes after unknown outcomes, and answer "broken circuit" long after etcd is back.
-  // Of several members, though, a dead one is left out for some seconds.
-  const host =
-    endpoints.length > 1
-      ? () =>
-          circuitBreaker(handleWhen(isRecoverableError), { halfOpenAfter: 3_000, breaker: new ConsecutiveBreaker(1) })
-      : () => noop
-  return new Etcd3({
-    hosts: [...endpoints],
-    grpcOptions,
-    faultHandling: { global: noop, host },
-    defaultCallOptions: context => (context.isStream ? {} : { interceptors: [bounded(clock)] }),
-    ...(username !== undefined && { auth: { username, password: password ?? '' } }),
-    ...(tls && {
-      credentials: {
-        rootCertificate: tls.ca,
-        ...(tls.key && { privateKey: tls.key }),
-        ...(tls.cert && { certChain: tls.cert }),
-      },
-    }),
-  })
-}
-
-/** Ends a call after the deadline or with the signal. gRPC's own deadlines are wall-clock times, which may jump. */
-const bounded =
-  (clock: Clock, signal?: AbortSignal): Interceptor =>
-  (options, nextCall) => {
-    const call = new InterceptingCall(nextCall(options), {
-      start(metadata, _listener, next) {
-        const cancelTimer = clock.after(UNARY_DEADLINE_MS, () =>
-          call.cancelWithStatus(status.DEADLINE_EXCEEDED, `no answer within ${UNARY_DEADLINE_MS} ms`),
-        )
-        const onAbort = (): void => call.cancelWithStatus(status.CANCELLED, 'no longer wanted')
-        signal?.addEventListener('abort', onAbort, { once: true })
-        next(metadata, {
-          onReceiveStatus(received, pass) {
-            cancelTimer()
-            signal?.removeEventListener('abort', onAbort)
-            pass(received)
-          },
-        })
-        if (signal?.aborted) onAbort()
-      },
-    })
-    return call
-  }
-
-/** A member that is cut off from its quorum then ends the stream, instead of leaving it silent. */
-const requireLeader: Interceptor = (options, nextCall) =>
-  new InterceptingCall(nextCall(options), {
-    start(metadata, listener, next) {
-      metadata.set('hasleader', 'true')
-      next(metadata, listener)
-    },
-  })
-
-function asRegistryError(operation: string, error: unknown): RegistryError {
-  const unknown = error instanceof Error && isRecoverableError(error)
-  return new RegistryError(operation, unknown ? 'unknown' : 'refused', error)
-}
-
-function readTls({ caFile, certFile, keyFile }: NonNullable<RegistryOptions['tls']>): TlsFiles {
-  return {
-    ca: readFileSync(caFile),
-    ...(certFile !== undefined && { cert: readFileSync(certFile) }),
-    ...(keyFile !== undefined && { key: readFileSync(keyFile) }),
-  }
-}
-
-const sameTls = (a: TlsFiles, b: TlsFiles): boolean =>
-  a.ca.equals(b.ca) && sameBytes(a.cert, b.cert) && sameBytes(a.key, b.key)
-
-const sameBytes = (a: Buffer | undefined, b: Buffer | undefined): boolean => (a && b ? a.equals(b) : a === b)

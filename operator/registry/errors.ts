@@ -6,8 +6,10 @@ export class RegistryError extends Error {
   readonly operation: string
   readonly outcome: 'refused' | 'unknown'
 
-  constructor(operation: string, outcome: 'refused' | 'unknown', cause: unknown) {
-    super(`registry ${operation}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  /** `remedy`: what that may mean here. */
+  constructor(operation: string, outcome: 'refused' | 'unknown', cause: unknown, remedy?: string) {
+    const told = cause instanceof Error ? cause.message : String(cause)
+    super(`registry ${operation}: ${remedy === undefined ? told : `${remedy} (${told})`}`, { cause })
     this.name = 'RegistryError'
     this.operation = operation
     this.outcome = outcome

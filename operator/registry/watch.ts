@@ -42,6 +42,8 @@ export interface WatchListener {
   onChanges(changes: readonly RegistryChange[]): void
   /** The registry has answered: what was told is how it stands now. */
   onProgress?(): void
+  /** It could not be read; it is tried again. */
+  onFailure?(error: unknown): void
 }
 
 export interface WatchOptions {
@@ -76,7 +78,10 @@ export async function watchRegistry(
       const lived = clock.monotonic() - startedAt > SILENT_MS
       backoffMs = lived ? 0 : nextBackoff(backoffMs)
     } catch (error) {
-      if (!signal.aborted) log.warn('the registry cannot be read', { error, attempt: cause })
+      if (!signal.aborted) {
+        log.warn('the registry cannot be read', { error, attempt: cause })
+        guarded.onFailure(error)
+      }
       if (cause !== 'start') cause = 'disconnected'
       backoffMs = nextBackoff(backoffMs)
     }
@@ -229,5 +234,6 @@ function guard(listener: WatchListener, log: Logger): Required<WatchListener> {
     onWhole: guarded((entries, cause) => listener.onWhole(entries, cause)),
     onChanges: guarded(changes => listener.onChanges(changes)),
     onProgress: guarded(() => listener.onProgress?.()),
+    onFailure: guarded(error => listener.onFailure?.(error)),
   }
 }
