@@ -50,6 +50,8 @@ export async function runAgent(config: AgentConfig, deps: AgentDeps, signal: Abo
     metrics,
   })
   metrics.rtcnode_agent_lease_held.follow({}, () => (lease.id() === undefined ? 0 : 1))
+  const expiresAt = (): number => connection.clientCertificate()?.notAfter ?? Number.NaN
+  metrics.rtcnode_agent_certificate_expiry_timestamp_seconds.follow({}, () => expiresAt() / 1_000)
   lease.onChange(change => {
     log.info(`lease ${change.state}`, change)
     if (change.state === 'held') loop.putAgain()

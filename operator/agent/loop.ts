@@ -2,6 +2,7 @@
 // intent, a preStop or a new lease asks for it, and each second in a drain and until the SFU answers. Wired up by agent.ts.
 import type { Clock, Monotonic } from '../ambient/clock.ts'
 import type { Heartbeat } from '../api/heartbeat.ts'
+import { LeaseNotHeldError } from '../registry/errors.ts'
 import type { KnownIntent } from '../registry/registration.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { SfuAdapter, SfuReading } from './adapter.ts'
@@ -51,6 +52,7 @@ export function agentLoop(options: LoopOptions): AgentLoop {
   let seen: SeenSfu = { state: 'silent' }
   // An agent that starts again beside a running SFU goes on counting above where the last one ended.
   let seq = clock.wall() as number
+  let arePut = true
   let lastPut: { readonly heartbeat: Heartbeat; readonly at: Monotonic } | undefined
 
   async function beat(signal: AbortSignal): Promise<void> {
@@ -157,10 +159,17 @@ export function agentLoop(options: LoopOptions): AgentLoop {
     seq += 1
     lastPut = { heartbeat, at: now }
     options.publish(heartbeat).then(
-      () => metrics.rtcnode_agent_heartbeats_total.inc({ result: 'put' }),
+      () => {
+        metrics.rtcnode_agent_heartbeats_total.inc({ result: 'put' })
+        if (!arePut) log.info('heartbeats are put again')
+        arePut = true
+      },
       (error: unknown) => {
         metrics.rtcnode_agent_heartbeats_total.inc({ result: 'failed' })
-        log.debug('heartbeat not put', { error })
+        // Without a lease it is the lease that complains. Once, not each three seconds: being away for an hour is one event.
+        if (error instanceof LeaseNotHeldError) return
+        if (arePut) log.warn('heartbeats are not put', { error })
+        arePut = false
       },
     )
   }

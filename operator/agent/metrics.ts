@@ -10,6 +10,11 @@ export const agentMetrics = {
   rtcnode_agent_sfu_reads_total: { kind: 'counter', help: 'Readings of the SFU, by result.', labels: ['result'] },
   rtcnode_agent_sessions: { kind: 'gauge', help: 'Participants connected at the last reading.', labels: [] },
   rtcnode_agent_lease_held: { kind: 'gauge', help: '1 while the registration is bound to a live lease.', labels: [] },
+  rtcnode_agent_certificate_expiry_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'Unix time when our certificate for the registry ends; NaN without one.',
+    labels: [],
+  },
   rtcnode_agent_participants_moved_total: {
     kind: 'counter',
     help: 'Participants told to reconnect elsewhere.',

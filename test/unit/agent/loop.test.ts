@@ -6,6 +6,7 @@ import { agentLoop } from '../../../operator/agent/loop.ts'
 import { agentMetrics } from '../../../operator/agent/metrics.ts'
 import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import type { Intent } from '../../../operator/api/intent.ts'
+import { LeaseNotHeldError, RegistryError } from '../../../operator/registry/errors.ts'
 import type { KnownIntent } from '../../../operator/registry/registration.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
@@ -19,7 +20,8 @@ async function start(t: import('node:test').TestContext, parts: Partial<SfuAdapt
   const startedAt = clock.monotonic()
   const sfu = { sessions: 0, bootId: 'boot-1', isSilent: false, done: [] as string[] }
   const told: (Heartbeat & { atMs: number })[] = []
-  const registry = { leaves: 0, hangs: false }
+  const registry = { leaves: 0, hangs: false, refusal: undefined as Error | undefined }
+  const logged: string[] = []
   const adapter: SfuAdapter = {
     name: 'fake',
     read: async () => {
@@ -45,11 +47,12 @@ async function start(t: import('node:test').TestContext, parts: Partial<SfuAdapt
     place: () => ({ address: '192.0.2.1' }),
     publish(heartbeat) {
       told.push({ ...heartbeat, atMs: clock.monotonic() - startedAt })
+      if (registry.refusal) return Promise.reject(registry.refusal)
       return registry.hangs ? Promise.withResolvers<void>().promise : Promise.resolve()
     },
     leave: () => void (registry.leaves += 1),
     clock,
-    log: silentLogger,
+    log: { ...silentLogger, warn: line => logged.push(line), info: line => logged.push(line) },
     metrics: metricsFrom(metricRegistry(), agentMetrics),
   })
   const stop = new AbortController()
@@ -59,7 +62,7 @@ async function start(t: import('node:test').TestContext, parts: Partial<SfuAdapt
     return running
   })
   await clock.advance(0)
-  return { clock, sfu, told, registry, loop, stop, running }
+  return { clock, sfu, told, registry, loop, logged, stop, running }
 }
 
 const intent = (change: Partial<Intent>, revision = 7): KnownIntent => ({
@@ -85,6 +88,23 @@ test('nothing is told before the registry was seen; then a beat every 3 s, each 
     told.map(beat => beat.seq - (told[0]?.seq ?? 0)),
     [0, 1, 2, 3],
   )
+})
+
+test('a registry that refuses heartbeats is complained of once, and once it takes them again that is told', async t => {
+  const { clock, told, registry, loop, logged } = await start(t)
+  loop.seeIntent(absent)
+  await clock.advance(3_000)
+  const complaints = (): string[] => logged.filter(line => line.startsWith('heartbeats are'))
+  registry.refusal = new RegistryError('put', 'refused', new Error('permission denied'))
+  await clock.advance(60_000)
+  assert.ok(told.length > 20, 'it is tried again and again')
+  assert.deepEqual(complaints(), ['heartbeats are not put'])
+  registry.refusal = undefined
+  await clock.advance(6_000)
+  assert.deepEqual(complaints(), ['heartbeats are not put', 'heartbeats are put again'])
+  registry.refusal = new LeaseNotHeldError('/sfu/nodes/a/n')
+  await clock.advance(6_000)
+  assert.equal(complaints().length, 2, 'of a lost lease the lease itself tells')
 })
 
 test('an SFU that does not answer gets no beat, not one with zeros; a second after it answers again, beats go on', async t => {
