@@ -74,7 +74,7 @@ test('renewed certificates are taken up; half-written ones change nothing; the v
 
   const next = await authority.issue({ commonName: 'operator' })
   writeFileSync(files.certFile, next.certificatePem)
-  await until('refused', () => logged.some(line => /cannot be loaded/.test(line)), within)
+  await until('refused', () => logged.some(line => /cannot be used/.test(line)), within)
   await beat(1)
   await until('still seen', () => view.health().keys === 1, within)
 

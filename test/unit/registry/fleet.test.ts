@@ -224,6 +224,17 @@ test('an intent that cannot be read is unreadable, not absent', () => {
   assert.deepEqual(view.intent(a), { state: 'absent' })
 })
 
+test('out of sight, it says why', async () => {
+  etcd.down = true
+  etcd.breakWatch()
+  await clock.advance(6_000)
+  const { state, because } = view.health()
+  assert.deepEqual([state, because], ['unsynced', 'registry range: down'])
+  etcd.down = false
+  await clock.advance(4_000)
+  assert.deepEqual([view.health().state, view.health().because], ['synced', undefined])
+})
+
 test('metrics: keys, rejected values and resyncs by cause, frozen, age of the last answer', async () => {
   beatOf('a')
   etcd.put('/sfu/nodes/default/b', { ...beat, sessions: -1 })

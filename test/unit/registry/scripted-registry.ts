@@ -7,6 +7,7 @@ import { RegistryError } from '../../../operator/registry/errors.ts'
 
 export interface ScriptedRegistry {
   readonly connection: RegistryConnection
+  /** Bytes and text as they are, all else as JSON. */
   put(key: string, value: unknown, lease?: string): number
   remove(key: string): void
   /** Changes the store and tells nobody, as if a watch had missed it. */
@@ -92,6 +93,7 @@ export function scriptedRegistry(): ScriptedRegistry {
     grantLease: unexpected,
     revokeLease: unexpected,
     openKeepAlive: unexpected,
+    clientCertificate: () => undefined,
     close: () => undefined,
   }
 
@@ -99,7 +101,7 @@ export function scriptedRegistry(): ScriptedRegistry {
     connection,
     put(key, value, lease = 'lease') {
       revision += 1
-      const kv = pair(key, Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)), lease)
+      const kv = pair(key, bytesOf(value), lease)
       store.set(key, kv)
       say({ events: [{ type: 'Put', kv, prev_kv: kv }] })
       return revision
@@ -130,4 +132,9 @@ export function scriptedRegistry(): ScriptedRegistry {
     },
   }
   return script
+}
+
+function bytesOf(value: unknown): Buffer {
+  if (Buffer.isBuffer(value)) return value
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
 }
