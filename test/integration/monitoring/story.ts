@@ -14,7 +14,6 @@ export async function atRest(scene: AutoscalerScene): Promise<Crowd> {
   crowd.figures = cpu => ({
     cpu,
     streams: Math.round(cpu * 5),
-    rooms: 2,
     bandwidthMbps: cpu,
     joinLatencyP99Ms: 300,
     joins: 30,
