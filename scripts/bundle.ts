@@ -1,5 +1,6 @@
-// `make build`: the whole program as one file, dist/rtcnode.js, for the image and for a quick start.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+// `make build`: each program as one file, for the image, for a quick start and for the PATH: dist/rtcnode.js, the operator, and
+// dist/kubectl-rtc.js, the plugin of kubectl.
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -21,22 +22,31 @@ const common = {
  * In two steps, because esbuild leaves out unused code only between files: first a file for each command that main.ts
  * loads lazily, then these as one. In one step it would be a fifth larger, and every start pays for what it reads.
  */
-export async function bundle(outfile: string): Promise<void> {
+export async function bundle(outfile: string, entry = 'operator/main.ts'): Promise<void> {
   const parts = mkdtempSync(join(tmpdir(), 'rtcnode-bundle-'))
   try {
     await build({
       ...common,
-      entryPoints: { rtcnode: join(root, 'operator/main.ts') },
+      entryPoints: { program: join(root, entry) },
       outdir: parts,
       splitting: true,
       plugins: [inlineEtcdProtocol, keepOnlyKubeConfig, keepOnlyEnglish],
     })
     const require = `import { createRequire } from 'node:module';const require = createRequire(import.meta.url);`
     const banner = { js: `#!/usr/bin/env node\n${require}` }
-    await build({ ...common, entryPoints: [join(parts, 'rtcnode.js')], outfile, banner })
+    await build({ ...common, entryPoints: [join(parts, 'program.js')], outfile, banner })
+    chmodSync(outfile, 0o755)
   } finally {
     rmSync(parts, { recursive: true })
   }
+}
+
+/** The plugin, and what kubectl looks for on the PATH to complete its words: it must have this name. */
+export async function bundlePlugin(folder: string): Promise<void> {
+  await bundle(join(folder, 'kubectl-rtc.js'), 'operator/plugin/main.ts')
+  const completing = join(folder, 'kubectl_complete-rtc')
+  writeFileSync(completing, '#!/bin/sh\nexec kubectl-rtc __complete "$@"\n')
+  chmodSync(completing, 0o755)
 }
 
 /** etcd3 reads rpc.proto from beside its own file when it is loaded; in a bundle that place is gone, so it is put in. */
@@ -84,4 +94,8 @@ const keepOnlyEnglish: Plugin = {
   },
 }
 
-if (import.meta.main) await bundle(join(root, 'dist/rtcnode.js'))
+if (import.meta.main) {
+  const dist = join(root, 'dist')
+  await bundle(join(dist, 'rtcnode.js'))
+  await bundlePlugin(dist)
+}

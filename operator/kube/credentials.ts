@@ -46,12 +46,15 @@ export class CredentialsError extends Error {
 
 const REREAD_AFTER_MS = 5_000
 
-/** `path` undefined: `KUBECONFIG`, then `~/.kube/config`, then the pod's service account. Throws CredentialsError. */
+/**
+ * `path` undefined: `KUBECONFIG`, then `~/.kube/config`, then the pod's service account. `context` undefined: the current one.
+ * Throws CredentialsError.
+ */
 export function credentialSource(
   path: string | undefined,
-  { clock, log }: { clock: Clock; log: Logger },
+  { clock, log, context }: { clock: Clock; log: Logger; context?: string },
 ): CredentialSource {
-  const first = load(path)
+  const first = load(path, context)
   let config: KubeConfig | undefined = first
   const namespace = namespaceOf(first)
   let configReadFrom = mtimeMs(path)
@@ -62,7 +65,7 @@ export function credentialSource(
     try {
       if (config === undefined || mtimeMs(path) !== configReadFrom) {
         configReadFrom = mtimeMs(path)
-        config = load(path)
+        config = load(path, context)
       }
       const credentials = await resolve(config)
       latest = { credentials, readAt: clock.monotonic() }
@@ -93,7 +96,7 @@ export function credentialSource(
   }
 }
 
-function load(path: string | undefined): KubeConfig {
+function load(path: string | undefined, context: string | undefined): KubeConfig {
   const config = new KubeConfig()
   try {
     if (path === undefined) config.loadFromDefault()
@@ -101,6 +104,15 @@ function load(path: string | undefined): KubeConfig {
   } catch (error) {
     throw new CredentialsError(`kubeconfig ${path ?? '(default)'} cannot be read: ${String(error)}`, error)
   }
+  if (context === undefined) return config
+  if (config.getContextObject(context) === null) {
+    const there = config.getContexts().map(({ name }) => name)
+    throw new CredentialsError(
+      `kubeconfig ${path ?? '(default)'} has no context “${context}”; it has ${there.join(', ') || 'none'}`,
+      undefined,
+    )
+  }
+  config.setCurrentContext(context)
   return config
 }
 

@@ -1,0 +1,123 @@
+// What the tests of the plugin need in a cluster: an operator that looks as if the chart had installed it, a person with few rights, a
+// host of its own.
+import { readFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
+import { join } from 'node:path'
+import { operatorPermissions } from '../../../operator/permissions.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { writeKubeconfig } from '../../cluster/kubeconfig.ts'
+import type { World } from '../harness/world.ts'
+
+type Apply = World['apply']
+
+/** A fake host on which no other pods come. */
+export const hostOfItsOwn = (name: string): object => {
+  const room = { cpu: '8', memory: '8Gi', pods: '10' }
+  return {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name,
+      annotations: { 'kwok.x-k8s.io/node': 'fake' },
+      labels: { type: 'kwok', 'kubernetes.io/hostname': name },
+    },
+    spec: { taints: [{ key: 'nobody-else', effect: 'NoSchedule' }] },
+    status: { capacity: room, allocatable: room, addresses: [{ type: 'InternalIP', address: '10.201.9.9' }] },
+  }
+}
+
+/** A kubeconfig of somebody who has these rights in the namespace, and no others. */
+export async function userWith(
+  cluster: Cluster,
+  apply: Apply,
+  namespace: string,
+  user: string,
+  rules: object[],
+): Promise<string> {
+  const metadata = { name: user, namespace }
+  const group = 'rbac.authorization.k8s.io'
+  await apply({ apiVersion: `${group}/v1`, kind: 'Role', metadata, rules })
+  await apply({
+    apiVersion: `${group}/v1`,
+    kind: 'RoleBinding',
+    metadata,
+    roleRef: { apiGroup: group, kind: 'Role', name: user },
+    subjects: [{ apiGroup: group, kind: 'User', name: user }],
+  })
+  return writeKubeconfig(join(cluster.dir, `${namespace}-${user}.kubeconfig`), {
+    server: cluster.apiserverUrl,
+    authorityPem: cluster.authority.certificatePem,
+    identity: await cluster.authority.issue({ commonName: user }),
+  })
+}
+
+/** All that the operator's table says, everywhere. */
+export async function grant(apply: Apply, account: string, namespace: string): Promise<void> {
+  const group = 'rbac.authorization.k8s.io'
+  const name = 'plugin-test-operator'
+  const rules = operatorPermissions.map(({ group: apiGroup, resources, verbs, names: resourceNames }) => ({
+    apiGroups: [apiGroup],
+    resources,
+    verbs,
+    ...(resourceNames === undefined ? {} : { resourceNames }),
+  }))
+  await apply({ apiVersion: `${group}/v1`, kind: 'ClusterRole', metadata: { name }, rules })
+  await apply({
+    apiVersion: `${group}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: { name },
+    roleRef: { apiGroup: group, kind: 'ClusterRole', name },
+    subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+  })
+}
+
+export const addressOfMachine = Object.values(networkInterfaces())
+  .flat()
+  .find(it => it !== undefined && it.family === 'IPv4' && !it.internal)?.address
+
+/**
+ * A pod as the chart makes it, behind which the operator of this world answers. No kubelet looks after its host, so it stays as it is
+ * told to be here.
+ */
+export async function operatorAsPod(
+  { cluster, apply, operator }: World,
+  namespace: string,
+  { image }: { image: string },
+): Promise<void> {
+  const name = 'rtcnode-operator-0'
+  await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'rtcnode', namespace } })
+  await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name: 'host-of-operators' } })
+  await apply({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      name,
+      namespace,
+      labels: { 'app.kubernetes.io/name': 'rtcnode-operator', 'app.kubernetes.io/component': 'operator' },
+    },
+    spec: {
+      nodeName: 'host-of-operators',
+      serviceAccountName: 'rtcnode',
+      tolerations: [{ operator: 'Exists' }],
+      containers: [
+        { name: 'operator', image, ports: [{ name: 'metrics', containerPort: metricsPortOf(operator.logPath) }] },
+      ],
+    },
+  })
+  const podIP = addressOfMachine ?? '10.255.255.1'
+  await cluster.api.call('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, {
+    status: {
+      phase: 'Running',
+      podIP,
+      podIPs: [{ ip: podIP }],
+      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
+    },
+  })
+}
+
+function metricsPortOf(logPath: string): number {
+  const line = readFileSync(logPath, 'utf8')
+    .split('\n')
+    .find(it => it.includes('"metricsPort"'))
+  return (JSON.parse(line ?? '{}') as { metricsPort: number }).metricsPort
+}
