@@ -72,7 +72,7 @@ calibrate: build ## Measure a real LiveKit, about 7 minutes, and write the simul
 	@node test/calibrate/calibrate.ts
 
 .PHONY: crds
-crds: node_modules/.installed ## Write crds/ and docs/api.md from the schemas
+crds: node_modules/.installed ## Write crds/, docs/api.md and the RBAC of the chart from the code
 	@node scripts/generate.ts
 
 .PHONY: pictures
