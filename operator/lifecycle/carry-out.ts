@@ -132,12 +132,21 @@ async function createPod(node: RTCNode, pod: PodManifest, writers: Writers): Pro
     if (isRefusal(error)) {
       return {
         outcome: 'refused',
-        refusal: { reason: 'PodRefused', message: `the API server refused the pod: ${error.message}` },
+        refusal: {
+          reason: 'PodRefused',
+          message: `the API server refused the pod: ${error.message}${remedyFor(error)}`,
+        },
       }
     }
     throw error
   }
 }
+
+/** Where no SFU may run it is RBAC that speaks; quotas and policies say themselves what to do. */
+const remedyFor = ({ message }: Error): string =>
+  message.includes('cannot create resource "pods"')
+    ? '; make the node where SFUs may run, or add its namespace to the value sfu.namespaces of the chart'
+    : ''
 
 async function nameTaken(node: RTCNode, writers: Writers): Promise<Outcome> {
   const pod = await ownLivePod(node, writers)

@@ -34,7 +34,7 @@ export const harmless: Readonly<Record<string, (scene: PoolScene, stage: Stage) 
         .nodes('elsewhere/astray')
         .at(-1)
         ?.is?.status?.conditions?.find(({ type }) => type === 'Ready')?.message
-    const words = /cannot create resource "pods" in API group "" in the namespace "elsewhere"/
+    const words = /cannot create resource "pods" in API group "" in the namespace "elsewhere"; .*sfu\.namespaces/
     await world.history.until('the refusal', () => words.test(message() ?? ''), 60_000)
     await asks({
       by: 'admin',
