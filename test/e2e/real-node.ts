@@ -10,6 +10,7 @@ import type { Host } from '../cluster/hosts.ts'
 import { NotInTime } from '../cluster/until.ts'
 import { readyOf } from '../integration/harness/scene.ts'
 import { type Load, startLoad } from '../load/loader.ts'
+import { processOf } from './container-process.ts'
 import type { RealWorld } from './real-world.ts'
 
 export type NodeSpec = Partial<RTCNodeSpec>
@@ -83,13 +84,7 @@ export function realNode({ cluster, history, everything }: RealWorld, where: str
       const all = [...initContainerStatuses, ...containerStatuses]
       return all.find(status => status.name === wanted) ?? assert.fail(`${name} has no container ${wanted}`)
     },
-    async processOf(wanted) {
-      const { containerID = '' } = node.container(wanted) as { containerID?: string }
-      const id = containerID.replace('containerd://', '')
-      const tasks = await node.host().run('ctr', ['--namespace', 'k8s.io', 'task', 'ls'])
-      const [, pid] = new RegExp(`^${id}\\s+(\\d+)\\s+RUNNING`, 'm').exec(tasks) ?? []
-      return pid === undefined ? assert.fail(`${wanted} of ${name} does not run:\n${tasks}`) : Number(pid)
-    },
+    processOf: wanted => processOf(node.host(), node.container(wanted)),
     lastWords: container => cluster.kubectl(['logs', '--previous', name, `--container=${container}`]),
     kill: async container => void process.kill(await node.processOf(container), 'SIGKILL'),
     delete: async () => void (await remove('rtcnode')),
