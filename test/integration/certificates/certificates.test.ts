@@ -130,14 +130,14 @@ async function putAs(key: string, registryKey: string): Promise<void> {
 }
 
 test('where all is well a run changes nothing; by the command line too', async () => {
-  const before = await versions()
+  const versionsBefore = await versions()
   const spelled = Object.entries(flags()).map(
     ([name, value]) => `--${name.replaceAll(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}=${value}`,
   )
   const program = join(import.meta.dirname, '../../../operator/main.ts')
   const said = await run(process.execPath, [program, 'certificates', ...spelled], { timeoutSeconds: 60 })
   assert.match(said, /all certificates and users are as they should be/)
-  assert.deepEqual(await versions(), before)
+  assert.deepEqual(await versions(), versionsBefore)
 })
 
 test("other people's Secrets and missing namespaces are named, and everybody else is served", async () => {
