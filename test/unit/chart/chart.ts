@@ -79,15 +79,24 @@ export function one(manifests: readonly Manifest[], kind: string, name = 'rtcnod
 export const title = ({ kind, metadata }: Manifest): string =>
   `${kind} ${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`
 
-/** The pods that the objects make. */
+/** The pods that the objects make; where each of a StatefulSet has a volume of its own, as if it were an empty one. */
 export const workloadsOf = (manifests: readonly Manifest[]): Workload[] =>
   manifests.flatMap(manifest => {
     const { spec } = manifest
     switch (manifest.kind) {
       case 'Pod':
         return [{ of: title(manifest), labels: manifest.metadata.labels ?? {}, spec }]
+      case 'StatefulSet': {
+        const { metadata, spec: pod } = spec.template
+        const claimed = (spec.volumeClaimTemplates ?? []).map((claim: Manifest) => ({
+          name: claim.metadata.name,
+          emptyDir: {},
+        }))
+        return [
+          { of: title(manifest), labels: metadata.labels, spec: { ...pod, volumes: [...pod.volumes, ...claimed] } },
+        ]
+      }
       case 'Deployment':
-      case 'StatefulSet':
       case 'Job':
         return [{ of: title(manifest), labels: spec.template.metadata.labels, spec: spec.template.spec }]
       case 'CronJob': {
