@@ -15,7 +15,7 @@ import { controllerOf } from '../kube/owner.ts'
 import { type ResourceClient, type ResourceType, resourceClient } from '../kube/resource.ts'
 import { type KubeTransport, kubeTransport } from '../kube/transport.ts'
 import { type ControllerRevision, controllerRevisionType } from '../pool/revision.ts'
-import { type Logger, silentLogger } from '../telemetry/log.ts'
+import type { Logger } from '../telemetry/log.ts'
 import { metricRegistry } from '../telemetry/metrics.ts'
 import { NotPossibleError } from './errors.ts'
 import type { EventRead } from './explanation.ts'
@@ -47,6 +47,15 @@ export interface Cluster {
   close(): Promise<void>
 }
 
+/** Here and not that of telemetry, which would load all of winston at each start. */
+const silent: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+  child: () => silent,
+}
+
 const podType: ResourceType<Pod> = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
 const hostType: ResourceType<Host> = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false }
 
@@ -56,7 +65,7 @@ export async function connect(access: Access, version: string): Promise<Cluster>
   const ambient = {
     clock: systemClock,
     random: systemRandom,
-    log: silentLogger,
+    log: silent,
     metrics: kubeMetrics(metricRegistry()),
   }
   const transport = await kubeTransport({

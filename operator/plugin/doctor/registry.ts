@@ -98,7 +98,7 @@ function ofObjects({ pools, nodes, autoscalers }: Evidence, remedy: string): Fin
 
 function summary({ operators, nodes }: Evidence, told: readonly Finding[]): Finding[] {
   const asked = operators.filter(({ ready }) => ready.known)
-  if (asked.length > 0) return [ok(`${listed(asked.map(({ pod }) => pod))} see it`), ...told]
+  if (asked.length > 0) return [ok(`seen by ${listed(asked.map(({ pod }) => pod))}`), ...told]
   const registered = nodes.known
     ? nodes.value.filter(({ status }) => conditionOf(status?.conditions, 'Registered')?.status === 'True').length
     : 0

@@ -353,7 +353,7 @@ suiteOfPools('kubectl rtc', { sideBySide: 3, operator: { flags: ['--metrics-addr
     assert.match(says('clocks'), /^ok/)
     assert.match(says('hosts'), /unchecked: not to be seen without a privileged pod/)
     // The API server lets nobody reach a pod on loopback, so this needs an address of the machine.
-    if (addressOfMachine !== undefined) assert.match(says('registry'), /^ok: rtcnode-operator-0 see it/)
+    if (addressOfMachine !== undefined) assert.match(says('registry'), /^ok: seen by rtcnode-operator-0/)
   })
 
   promise(
