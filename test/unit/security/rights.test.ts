@@ -118,3 +118,18 @@ test('each policy is bound, and each of its refusals begins with the field it is
     }
   }
 })
+
+test('looking after some namespaces, its policies ask nothing in the others', async () => {
+  const manifests = await render({ watchNamespaces: ['eu', 'us'], sfu: { namespaces: ['eu'] } })
+  const namespaces = (name: string): unknown => {
+    const binding = ofKind(manifests, 'ValidatingAdmissionPolicyBinding').find(({ metadata }) =>
+      metadata.name.endsWith(name),
+    )
+    return binding?.['spec'].matchResources.namespaceSelector.matchExpressions
+  }
+  const only = (values: string[]) => [{ key: 'kubernetes.io/metadata.name', operator: 'In', values }]
+  assert.deepEqual(namespaces('sfu-namespaces'), only(['eu']))
+  for (const name of ['class-of-rtcnodes', 'class-of-rtcnodepools', 'operator-pods', 'marks', 'marks-in-pools']) {
+    assert.deepEqual(namespaces(name), only(['eu', 'us']), name)
+  }
+})

@@ -151,6 +151,8 @@ async function haveNoWarnings({ kubectl }: Cluster): Promise<void> {
 
 /** What the tenant may do, he can. */
 async function prepareVictim(scene: PoolScene, { asks }: People): Promise<void> {
+  const mayUse = ['auth', 'can-i', 'use', 'rtcnodeclasses.rtcnode.io/sim', '--as=tenant']
+  assert.match(await scene.kubectl(...mayUse), /^yes/)
   await asks(create('tenant', rtcNode({ name: 'victim' })))
   await asks(create('tenant', pool({ name: 'mine', spec: { replicas: 0 } })))
   await scene.expectReason('victim', 'Serving')
