@@ -25,6 +25,10 @@ const remedies: readonly (readonly [sign: RegExp, words: Words])[] = [
     at => `${whoWeAre(at)}: it has no right to do this`,
   ],
   [/certificate is not yet valid/i, () => 'the certificate of the registry is not valid yet: compare the clocks'],
+  [
+    /unsuitable certificate purpose/i,
+    at => `what answers at ${where(at)} is not the registry: it shows the certificate of a client`,
+  ],
   [/certificate has expired/i, () => 'the certificate of the registry has expired and must be renewed'],
   [
     /altnames|does not match certificate/i,

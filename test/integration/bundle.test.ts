@@ -22,7 +22,8 @@ const rtcnode = (...args: string[]) =>
 
 test('it says what it can do, and where it was asked for something else', async () => {
   const { stdout } = await rtcnode('--help')
-  for (const command of ['run', 'agent', 'crds', 'simulate']) assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'))
+  for (const command of ['run', 'agent', 'certificates', 'crds', 'simulate'])
+    assert.match(stdout, new RegExp(`^  ${command}\\b`, 'm'))
   await assert.rejects(rtcnode('fly'), /unknown command 'fly'/)
 })
 

@@ -1,7 +1,7 @@
 // Certificates of the registry change while it is in use: all of them, with their authority, and beyond the end of the old
 // ones. And wrong ones, of every kind, say what is wrong and cut nobody off.
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -224,36 +224,70 @@ test('who cannot get in is told why', async () => {
     ],
     [{ endpoints: [`https://127.0.0.2:${port}`], tls }, /nothing listens at|is for another address than/],
   ]
-  for (const [options, words] of cases) {
-    const connection = connectRegistry(options, ambient)
-    await assert.rejects(connection.range({ key: Buffer.from('/sfu/flags/x') }), (error: unknown) => {
-      assert.ok(error instanceof RegistryError)
-      assert.match(error.message, words)
-      return true
-    })
-    const view = fleetView(connection, ambient)
-    const ending = new AbortController()
-    const viewing = view.run(ending.signal)
-    const { because } = await until(
-      'the view says it too',
-      () => view.health().because !== undefined && view.health(),
-      within,
-    )
-    assert.match(because ?? '', words)
-    ending.abort(new Error('seen'))
-    await viewing
-    connection.close()
-  }
+  for (const [options, words] of cases) await isTold(options, words)
 })
 
+test("who meets a registry with a wrong certificate is told what is wrong with the registry's", async () => {
+  const tls = registry.tlsOf('operator')
+  const options = { endpoints: [registry.etcd.url], tls }
+  const server = registry.secrets.dataOf(objectKey('registry-server', 'system'))
+  const at = join(registry.folder, 'mounts', 'registry')
+  // etcd reads it anew for everybody who comes.
+  writeAsKubelet(at, { ...server, ...(await ours('registry', -HOUR_MS, -60_000, ['127.0.0.1'])) })
+  await isTold(options, /the certificate of the registry has expired and must be renewed/)
+  writeAsKubelet(at, { ...server, ...(await ours('registry', -HOUR_MS, HOUR_MS, ['elsewhere.example.com'])) })
+  await isTold(options, /the certificate of the registry is for another address than https:\/\/127/)
+  writeAsKubelet(at, { ...server, ...(await ours('operator', -HOUR_MS, HOUR_MS)) })
+  await isTold(options, /what answers at https:.* is not the registry: it shows the certificate of a client/)
+})
+
+test('the volume is lost: heartbeats and intents come back by themselves, rights with the next run', async () => {
+  const { operators, view, tellAndHear } = await inUse()
+  await registry.etcd.kill()
+  rmSync(registry.etcd.dataFolder, { recursive: true })
+  await registry.etcd.start()
+  const beats = () => {
+    const seen = view.registration(node)
+    return seen.state === 'fresh' && seen.ageMs < 3_000
+  }
+  const key = Buffer.from(nodeKey('/sfu', node))
+  await until('its key is there again', async () => (await operators.range({ key })).kvs.length > 0, within)
+  await until('it beats again', beats, within)
+  await tellAndHear(0.4)
+  const thief = registry.connect('sfu:b')
+  const steal = () => thief.put({ key, value: Buffer.from('x') })
+  await registry.grant()
+  await assert.rejects(steal(), /has no right to do this/)
+  await until('it still beats', beats, within)
+})
+
+/** In the error of a call, and in the health of a view. */
+async function isTold(options: Parameters<typeof connectRegistry>[0], words: RegExp): Promise<void> {
+  const connection = connectRegistry(options, ambient)
+  await assert.rejects(connection.range({ key: Buffer.from('/sfu/flags/x') }), (error: unknown) => {
+    assert.ok(error instanceof RegistryError)
+    assert.match(error.message, words)
+    return true
+  })
+  const view = fleetView(connection, ambient)
+  const ending = new AbortController()
+  const viewing = view.run(ending.signal)
+  const failed = () => view.health().because !== undefined && view.health()
+  const { because = '' } = await until('the view says it too', failed, within)
+  assert.match(because, words)
+  ending.abort(new Error('seen'))
+  await viewing
+  connection.close()
+}
+
 /** Signed by the registry's own authority. */
-async function ours(commonName: string, fromMs: number, untilMs: number) {
+async function ours(commonName: string, fromMs: number, untilMs: number, hosts: readonly string[] = []) {
   const { 'tls.crt': certificate = '', 'tls.key': key = '' } = registry.secrets.dataOf(
     objectKey('registry-ca', 'system'),
   )
   const now = systemClock.wall()
   const validity = { notBefore: later(now, fromMs), notAfter: later(now, untilMs) }
-  const made = await issue({ certificate, key }, { commonName, hosts: [], ...validity })
+  const made = await issue({ certificate, key }, { commonName, hosts, ...validity })
   return { 'tls.crt': made.certificate, 'tls.key': made.key }
 }
 

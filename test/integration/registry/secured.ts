@@ -29,6 +29,8 @@ export interface SecuredRegistry extends AsyncDisposable {
   readonly secrets: MemorySecrets
   /** Makes and renews what these rules ask for; nobody's files change yet. */
   keep(rules: Rules): Promise<void>
+  /** Sets up users and roles. */
+  grant(): Promise<void>
   /** Shows everybody, or one of them, what the Secrets hold now. */
   mount(commonName?: string): void
   tlsOf(commonName: string): { caFile: string; certFile: string; keyFile: string }
@@ -87,12 +89,15 @@ export async function startSecuredRegistry(rules = rulesOf(90, 30)): Promise<Sec
     const options = { binary, folder, name: 'registry', ports, address: '127.0.0.1', durable: true, tls }
     const etcd = undo.use(await startEtcd(options))
     const endpoints = [etcd.url]
-    await grantAccess({ endpoints, root, identities: all, waitMs: TRIES_FOR_MS }, ambient, new AbortController().signal)
+    const access = { endpoints, root, identities: all, waitMs: TRIES_FOR_MS }
+    const grant = () => grantAccess(access, ambient, AbortSignal.timeout(2 * TRIES_FOR_MS))
+    await grant()
     return {
       etcd,
       folder,
       secrets,
       keep: async by => void (await keep(by)),
+      grant,
       mount,
       tlsOf,
       connect(commonName, { log = ambient.log, ...more } = {}) {
