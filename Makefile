@@ -72,7 +72,7 @@ calibrate: build ## Measure a real LiveKit, about 7 minutes, and write the simul
 	@node test/calibrate/calibrate.ts
 
 .PHONY: crds
-crds: node_modules/.installed ## Write crds/, docs/api.md and the RBAC of the chart from the code
+crds: node_modules/.installed ## Write what is made from the code: CRDs, references, RBAC, dashboards, alerts
 	@node scripts/generate.ts
 
 .PHONY: pictures

@@ -38,7 +38,7 @@ import { kubeTransport } from './kube/transport.ts'
 import { classController } from './lifecycle/class-controller.ts'
 import { lifecycleController, nodesByClass, podsByHost } from './lifecycle/controller.ts'
 import { lifecycleMetrics, tallyMetricTable } from './lifecycle/metrics.ts'
-import { nodeMetrics } from './lifecycle/node-metrics.ts'
+import { nodeExposition } from './lifecycle/node-metrics.ts'
 import { lifeTally } from './lifecycle/tally.ts'
 import { loadsKeeper } from './load/loads.ts'
 import { loadMetricTable } from './load/metrics.ts'
@@ -67,10 +67,9 @@ const ours = Object.entries(managedBy)
 /** Resolves when all is stopped in order after the signal. Rejects when it cannot begin: no credentials, port taken. */
 export async function runOperator(config: RunConfig, version: string, log: Logger, signal: AbortSignal): Promise<void> {
   const ambient = { clock: systemClock, random: systemRandom, log }
-  // What each replica tells about itself, what the leader alone tells (else a sum would count it twice), and of each node.
+  // What each replica tells about itself, and what the leader alone tells, because a sum would count it twice.
   const registry = metricRegistry()
   const ofFleet = metricRegistry()
-  const ofNodes = metricRegistry()
   runtimeMetrics(registry, version)
   const common = { ...ambient, metrics: kubeMetrics(registry) }
   const identity = config.identity ?? `${hostname()}_${systemRandom.uuid()}`
@@ -138,7 +137,6 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   })
   const sources = { ...ambient, serverClock: transport.serverClock, nodeCache: caches.nodes, fleet, loads }
   lifecycleMetrics(ofFleet, sources)
-  nodeMetrics(ofNodes, sources)
   poolMetrics(ofFleet, caches.pools)
 
   const shared = {
@@ -201,7 +199,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     address: config.metricsAddress,
     port: config.metricsPort,
     registry: expositionOf(() => (election.isLeader() ? [registry, ofFleet] : [registry])),
-    nodes: expositionOf(() => (election.isLeader() ? [ofNodes] : [])),
+    nodes: nodeExposition(sources, election.isLeader),
     live: {},
     ready: {
       caches: () => informers.every(({ synced }) => synced) || 'not synced yet',

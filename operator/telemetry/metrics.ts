@@ -34,12 +34,15 @@ export type MetricsOf<T extends MetricTable> = { readonly [K in keyof T]: Metric
 export type MetricRegistry = Registry
 export const metricRegistry = (): MetricRegistry => new Registry()
 
+/** The content type of the text format. */
+export const PROMETHEUS_TEXT = Registry.PROMETHEUS_CONTENT_TYPE
+
 /** What a scrape is answered with. A registry is one. */
 export type Exposition = Pick<MetricRegistry, 'contentType' | 'metrics'>
 
 /** Those registries one after the other that count at the moment of a scrape. */
 export const expositionOf = (registries: () => readonly MetricRegistry[]): Exposition => ({
-  contentType: Registry.PROMETHEUS_CONTENT_TYPE,
+  contentType: PROMETHEUS_TEXT,
   metrics: async () => (await Promise.all(registries().map(it => it.metrics()))).join(''),
 })
 

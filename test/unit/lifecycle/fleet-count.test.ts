@@ -5,10 +5,10 @@ import { API_VERSION, type ObjectKey, splitKey, type Uid } from '../../../operat
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import type { Cache } from '../../../operator/kube/informer.ts'
 import { lifecycleMetrics } from '../../../operator/lifecycle/metrics.ts'
-import { nodeMetrics } from '../../../operator/lifecycle/node-metrics.ts'
+import { nodeExposition } from '../../../operator/lifecycle/node-metrics.ts'
 import type { NodeLoad } from '../../../operator/load/node-load.ts'
 import type { Registration } from '../../../operator/registry/registration.ts'
-import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
+import { type Exposition, metricRegistry } from '../../../operator/telemetry/metrics.ts'
 import { fakeClock } from '../fake-clock.ts'
 import {
   absent,
@@ -34,7 +34,7 @@ function scraper() {
   const nodes = new Map<string, RTCNode>()
   const seen = new Map<string, Traits>()
   let seconds = 0
-  const [registry, ofNodes] = [metricRegistry(), metricRegistry()]
+  const registry = metricRegistry()
   const nameIn = (key: ObjectKey): string => splitKey(key).name
   const sources = {
     nodeCache: { list: () => nodes.values() } as unknown as Cache<RTCNode>,
@@ -49,8 +49,9 @@ function scraper() {
     serverClock: { now: () => at(seconds) },
   }
   lifecycleMetrics(registry, sources)
-  nodeMetrics(ofNodes, sources)
-  const lines = async (of: typeof registry) =>
+  let leads = true
+  const ofNodes = nodeExposition(sources, () => leads)
+  const lines = async (of: Exposition) =>
     (await of.metrics()).split('\n').filter(line => line !== '' && !line.startsWith('#'))
   return {
     put(name: string, node: RTCNode, { pool, ...traits }: Traits = {}) {
@@ -69,6 +70,9 @@ function scraper() {
     async fleetAt(now: number) {
       seconds = now
       return lines(registry)
+    },
+    lead(does: boolean) {
+      leads = does
     },
     async nodesAt(now: number) {
       seconds = now
@@ -158,4 +162,14 @@ test('a node tells where it stands, what its heartbeat says in base units, and u
     `rtcnode_node_sessions{${its}} 3`,
     `rtcnode_node_streams{${its}} 9`,
   ])
+})
+
+test('a node is told by the leader alone, and whatever is in a label stays in it', async () => {
+  const scrape = scraper()
+  const odd = { ...runningStatus, nodeName: 'a"b\\c\nd' }
+  scrape.put('a', aRunningNode({ status: odd }))
+  const [info = ''] = await scrape.nodesAt(1)
+  assert.ok(info.includes('host="a\\"b\\\\c\\nd"'), info)
+  scrape.lead(false)
+  assert.deepEqual(await scrape.nodesAt(1), [])
 })

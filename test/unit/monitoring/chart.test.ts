@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { alerts } from '../../../scripts/monitoring/alerts.ts'
 import { dashboards } from '../../../scripts/monitoring/dashboards.ts'
-import { chart, ofKind, one, render, root } from '../chart/chart.ts'
+import { chart, helm, ofKind, one, render, root } from '../chart/chart.ts'
 
 const kinds = ['ServiceMonitor', 'PodMonitor', 'PrometheusRule', 'ConfigMap']
 const on = { enabled: true, labels: { release: 'prometheus' } }
@@ -15,6 +15,10 @@ const monitoring = {
   rules: { ...on, runbooks: 'https://wiki.test/runbooks/' },
   dashboards: { enabled: true, annotations: { grafana_folder: 'RTC' } },
 }
+
+test('helm lint finds nothing, strictly', async () => {
+  await helm(['lint', chart, '--strict', '--values', '-'], JSON.stringify({ monitoring }))
+})
 
 test('nothing of it is there unless it is asked for', async () => {
   assert.deepEqual(ofKind(await render(), ...kinds), [])
@@ -71,7 +75,7 @@ test('each dashboard is a ConfigMap that the sidecar finds and an API server tak
     const [[file, text]] = Object.entries(data as Record<string, string>) as [[string, string]]
     const { uid } = JSON.parse(text) as { uid: string }
     assert.equal(file, `${uid}.json`)
-    assert.ok(text.length < 500_000, chart)
+    assert.ok(text.length < 500_000, file)
   }
 })
 
