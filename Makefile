@@ -36,6 +36,10 @@ image: ## Build the container image with Docker; IMAGE=name:tag
 	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
 		docker buildx build --tag $(IMAGE) --output type=docker,rewrite-timestamp=true .
 
+.PHONY: lint-chart
+lint-chart: node_modules/.installed ## The chart as kube-score judges it (first time it builds that, a minute)
+	@node scripts/lint-chart.ts
+
 .PHONY: manifests
 manifests: node_modules/.installed ## The chart as plain YAML, dist/rtcnode.yaml, for those without Helm
 	@node scripts/manifests.ts

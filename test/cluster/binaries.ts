@@ -17,6 +17,8 @@ interface Recipe {
   variables?: Record<string, string>
   /** On 2 cores with a cold build cache, as told to who waits. */
   takes: string
+  /** No test needs it: it is not built ahead. */
+  isExtra?: true
 }
 
 // Unset, these are not semantic versions, and kubectl's skew check, kubelet's version and Helm's kubeVersion break.
@@ -50,6 +52,12 @@ const recipes = {
     variables: { 'helm.sh/helm/v4/internal/version.version': 'v4.2.4' },
     takes: '1 min',
   },
+  'kube-score': {
+    module: 'modules/kube-score',
+    package: 'github.com/zegl/kube-score/cmd/kube-score',
+    takes: '1 min',
+    isExtra: true,
+  },
   coredns: { module: 'modules/coredns', package: '.', takes: '1 min' },
   'livekit-server': {
     module: 'modules/livekit',
@@ -64,6 +72,8 @@ const recipes = {
 
 export type BinaryName = keyof typeof recipes
 export const binaryNames = Object.keys(recipes) as BinaryName[]
+/** Those that tests and demo use. */
+export const usualBinaries = binaryNames.filter(name => !('isExtra' in recipes[name]))
 
 /** Thrown when the go command fails or is not there. */
 export class BuildFailed extends Error {

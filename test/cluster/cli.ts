@@ -1,6 +1,6 @@
 // The test cluster by hand: `node test/cluster/cli.ts up --kwok 5` keeps one in the foreground, `binaries` builds ahead.
 import { parseArgs } from 'node:util'
-import { type BinaryName, binaryNames, ensureBinaries } from './binaries.ts'
+import { type BinaryName, binaryNames, ensureBinaries, usualBinaries } from './binaries.ts'
 import { startCluster } from './cluster.ts'
 
 const usage = `usage: node test/cluster/cli.ts up [--hosts N [--services]] [--kwok N] [--registry-tls] [--audit-log]
@@ -41,7 +41,7 @@ async function up(): Promise<void> {
 }
 
 async function build(wanted: BinaryName[]): Promise<void> {
-  const paths = await ensureBinaries(wanted.length > 0 ? wanted : binaryNames, { log: console.error })
+  const paths = await ensureBinaries(wanted.length > 0 ? wanted : usualBinaries, { log: console.error })
   for (const [name, path] of Object.entries(paths)) console.log(`${name}\t${path}`)
 }
 
