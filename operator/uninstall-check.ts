@@ -68,7 +68,7 @@ const NAMED = 3
 export function refusalFor({ name, namespace }: Release, remaining: readonly Remaining[]): string | undefined {
   const found = remaining.filter(({ keys }) => keys.length > 0)
   if (found.length === 0) return undefined
-  const places = new Set(found.flatMap(({ keys }) => keys.map(key => splitKey(key).namespace)))
+  const places = new Set(found.flatMap(({ keys }) => keys.map(key => splitKey(key).namespace ?? '')))
   const shortNames = kinds.map(({ shortName }) => shortName).join()
   return [
     `not uninstalled. Still there: ${found.map(named).join(', ')}.`,

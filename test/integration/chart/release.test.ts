@@ -75,18 +75,17 @@ test('an uninstall is refused while there is a pool, tells what to do, and can b
   await assert.rejects(uninstall(), /rtcnode-uninstall-check/)
   const [said = ''] = hookPods.output.slice(-1)
   assert.match(said, /Still there: 1 RTCNodePool \(rtc\/eu\)\./)
-  const commands = [...said.matchAll(/^ {2}(\w+) (.+)$/gm)].map(([, program, args = '']) => [program, args.split(' ')])
+  const commands = [...said.matchAll(/^ {2}(\w+) (.+)$/gm)].map(([, program = '', args = '']) => ({
+    program,
+    args: args.split(' '),
+  }))
   assert.deepEqual(
-    commands.map(([program, args]) => [program, args?.[0]]),
-    [
-      ['kubectl', 'delete'],
-      ['helm', 'rollback'],
-      ['helm', 'uninstall'],
-    ],
+    commands.map(({ program, args }) => `${program} ${args[0]}`),
+    ['kubectl delete', 'helm rollback', 'helm uninstall'],
   )
   await read('deployment', 'rtcnode', namespace)
 
-  const [[, deletion = []] = [], [, rollback = []] = []] = commands as [string, string[]][]
+  const [deletion = [], rollback = []] = commands.map(({ args }) => args)
   await cluster.helm(rollback)
   await helmRelease('upgrade', chart)
   await cluster.kubectl(deletion)

@@ -24,6 +24,7 @@ export interface Manifest {
 
 export interface PodSpec {
   readonly serviceAccountName?: string
+  readonly priorityClassName?: string
   readonly automountServiceAccountToken?: boolean
   readonly securityContext?: Readonly<Record<string, unknown>>
   readonly containers: readonly Container[]

@@ -65,7 +65,7 @@ for (const [variant, values] of Object.entries(variants)) {
     for (const { of, spec } of workloadsOf(manifests)) {
       const { serviceAccountName, priorityClassName } = spec
       if (spec.automountServiceAccountToken) assert.ok(has('ServiceAccount', String(serviceAccountName)), of)
-      if (priorityClassName !== undefined) assert.ok(has('PriorityClass', String(priorityClassName)), of)
+      if (priorityClassName !== undefined) assert.ok(has('PriorityClass', priorityClassName), of)
     }
     for (const binding of ofKind(manifests, 'RoleBinding', 'ClusterRoleBinding')) {
       const { roleRef, subjects = [] } = binding as Manifest & { subjects?: { kind: string; name: string }[] }
@@ -195,7 +195,7 @@ test('the plain YAML is the chart without what only Helm understands', async () 
 })
 
 /** Settings that the chart hands on before the operator reads them. */
-const comingLater = ['RTCNODE_WATCH_NAMESPACES', 'RTCNODE_TRACES_ENDPOINT']
+const comingLater = ['RTCNODE_TRACES_ENDPOINT']
 
 /** Of the operator's container; what Kubernetes fills in is given as the path it comes from. */
 async function environmentIn(manifests: Manifest[]): Promise<Record<string, string>> {
