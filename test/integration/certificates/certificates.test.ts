@@ -4,21 +4,23 @@ import assert from 'node:assert/strict'
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { systemClock } from '../../../operator/ambient/clock.ts'
+import { later, systemClock } from '../../../operator/ambient/clock.ts'
 import { systemRandom } from '../../../operator/ambient/random.ts'
 import { certificates } from '../../../operator/certificates/command.ts'
 import { CertificatesError } from '../../../operator/certificates/problems.ts'
 import { type CertificatesConfig, certificatesSettings } from '../../../operator/certificates/settings.ts'
+import { issue } from '../../../operator/certificates/x509.ts'
 import { configOf } from '../../../operator/config.ts'
 import { etcdClient } from '../../../operator/registry/etcd-client.ts'
 import { readTls } from '../../../operator/registry/tls-files.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
-import { ensureBinaries } from '../../cluster/binaries.ts'
+import { ensureBinaries, sourcesOf } from '../../cluster/binaries.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
 import { run } from '../../cluster/command.ts'
 import { startEtcd } from '../../cluster/etcd.ts'
 import { createPorts } from '../../cluster/ports.ts'
 import { until } from '../../cluster/until.ts'
+import { render } from '../../unit/chart/chart.ts'
 import { ensureNamespace } from '../harness/operator.ts'
 import { writeAsKubelet } from '../registry/secured.ts'
 
@@ -169,6 +171,57 @@ test('a namespace that is no more an SFU namespace has no user any more', async 
   await assert.rejects(putAs('b/rtcnode-registry', '/sfu/nodes/b/n1'), /permission denied|user name not found/)
   await certify()
   await putAs('b/rtcnode-registry', '/sfu/nodes/b/n1')
+})
+
+test("cert-manager takes the chart's Certificates, and what it makes of them is handed on", async () => {
+  const sources = await sourcesOf('etcd', 'github.com/cert-manager/cert-manager@v1.21.2')
+  for (const kind of ['issuers', 'certificates']) {
+    await cluster.kubectl(['apply', '--server-side', '-f', join(sources, `deploy/crds/cert-manager.io_${kind}.yaml`)])
+    await until(
+      `${kind} are served`,
+      () => cluster.kubectl(['get', `${kind}.cert-manager.io`, '-o', 'name']).then(() => true),
+      within,
+    )
+  }
+  const values = {
+    fullnameOverride: 'x',
+    registry: { certManager: { enabled: true } },
+    sfu: { namespaces: ['a', 'b'] },
+  }
+  const manifests = await render(values, { namespace: 'system' })
+  const theirs = manifests.filter(({ apiVersion }) => apiVersion === 'cert-manager.io/v1')
+  assert.equal(theirs.length, 2 + 1 + 5, 'two issuers, an authority, five holders')
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: theirs })
+  await cluster.kubectl(['apply', '--validate=strict', '-f-'], { input })
+
+  const authority = partsOf(await secret('system/registry-ca'))
+  const signer = { certificate: authority['tls.crt'] ?? '', key: authority['tls.key'] ?? '' }
+  const now = systemClock.wall()
+  for (const { spec } of theirs.filter(it => it.kind === 'Certificate' && it['spec'].isCA !== true) as unknown as {
+    spec: { commonName: string; secretName: string }
+  }[]) {
+    const holder = {
+      commonName: spec.commonName,
+      hosts: [],
+      notBefore: later(now, -60_000),
+      notAfter: later(now, 3_600_000),
+    }
+    const made = await issue(signer, holder)
+    const name = spec.secretName.replace(/^x-registry/, 'by-cert-manager')
+    const data = { 'ca.crt': authority['ca.crt'], 'tls.crt': made.certificate, 'tls.key': made.key }
+    const stringData = { metadata: { name, namespace: 'system' }, type: 'kubernetes.io/tls', stringData: data }
+    await cluster.kubectl(['apply', '-f-'], {
+      input: JSON.stringify({ apiVersion: 'v1', kind: 'Secret', ...stringData }),
+    })
+  }
+  const settings = { issuer: 'cert-manager', registryName: 'by-cert-manager', sfuSecret: 'by-cert-manager' }
+  await certify(settings)
+  assert.equal(
+    part(await secret('a/by-cert-manager'), 'tls.key'),
+    part(await secret('system/by-cert-manager-sfu-a'), 'tls.key'),
+  )
+  await putAs('a/by-cert-manager', '/sfu/nodes/a/n1')
+  await assert.rejects(putAs('a/by-cert-manager', '/sfu/nodes/b/n1'), /permission denied/)
 })
 
 test('a new authority has the members of the registry replaced, the first one has not', async () => {
