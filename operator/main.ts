@@ -145,6 +145,9 @@ async function untilSignal(
   process.on('uncaughtException', error => void fail('an exception was not caught', error))
   await work(log, stop.signal).catch((error: unknown) => fail('cannot go on', error))
   await log.flush()
+  // Not left to an empty event loop: gRPC can hold on to a registry that went away and came back, and the pod would hang until
+  // it is killed.
+  process.exit()
 }
 
 try {
