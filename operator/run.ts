@@ -53,8 +53,10 @@ import { leadersIntents } from './registry/leaders-intents.ts'
 import { registryMetricTable } from './registry/metrics.ts'
 import { healthServer } from './telemetry/health.ts'
 import type { Logger } from './telemetry/log.ts'
-import { expositionOf, metricRegistry, metricsFrom } from './telemetry/metrics.ts'
+import { expositionOf, type MetricRegistry, metricRegistry, metricsFrom } from './telemetry/metrics.ts'
+import type { TracesOptions } from './telemetry/otlp-traces.ts'
 import { runtimeMetrics } from './telemetry/runtime.ts'
+import { noTraces, type Traces, traceMetricTable } from './telemetry/traces.ts'
 
 const podType: ResourceType<Pod> = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
 const hostType: ResourceType<Host> = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false }
@@ -71,8 +73,9 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   const registry = metricRegistry()
   const ofFleet = metricRegistry()
   runtimeMetrics(registry, version)
-  const common = { ...ambient, metrics: kubeMetrics(registry) }
   const identity = config.identity ?? `${hostname()}_${systemRandom.uuid()}`
+  const traces = await tracesFor(config.tracesEndpoint, { ...ambient, version, identity, registry })
+  const common = { ...ambient, metrics: kubeMetrics(registry), traces }
 
   const transport = await kubeTransport({
     ...common,
@@ -101,26 +104,27 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     hpas: ifServed(resourceClient(fenced, hpaType), ambient),
     scaledObjects: ifServed(resourceClient(fenced, scaledObjectType), ambient),
   }
+  const watched = { ...common, namespaces: config.watchNamespaces }
   const caches = {
-    pools: informer(client.pools, { ...common, indexes: poolIndexes }),
-    autoscalers: informer(client.autoscalers, { ...common, indexes: autoscalerIndexes }),
-    revisions: informer(client.revisions, { ...common, labelSelector: ours, indexes: ownerIndexes }),
+    pools: informer(client.pools, { ...watched, indexes: poolIndexes }),
+    autoscalers: informer(client.autoscalers, { ...watched, indexes: autoscalerIndexes }),
+    revisions: informer(client.revisions, { ...watched, labelSelector: ours, indexes: ownerIndexes }),
     nodes: informer(client.nodes, {
-      ...common,
+      ...watched,
       indexes: { ...ownerIndexes, [nodesByClass]: node => [node.spec.className] },
     }),
     classes: informer(client.classes, common),
     pods: informer(client.pods, {
-      ...common,
+      ...watched,
       labelSelector: ours,
       keep: keptOfPod,
       indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
     }),
     hosts: informer(client.hosts, { ...common, keep: keptOfHost }),
-    hpas: informer(client.hpas, { ...common, indexes: foreignIndexes, keep: targetOnly }),
-    scaledObjects: informer(client.scaledObjects, { ...common, indexes: foreignIndexes, keep: targetOnly }),
+    hpas: informer(client.hpas, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
+    scaledObjects: informer(client.scaledObjects, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
   }
-  const etcd = connectRegistry(registryOptions(config), ambient)
+  const etcd = connectRegistry(registryOptions(config), { ...ambient, traces })
   const fleet = fleetView(etcd, { ...ambient, metrics: metricsFrom(registry, registryMetricTable) })
   const events = eventRecorder({
     ...common,
@@ -223,8 +227,18 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   afterwards.abort(new Error('the operator stops'))
   await Promise.all(background)
   etcd.close()
-  await Promise.all([transport.close(), health.close()])
+  await Promise.all([transport.close(), health.close(), traces.close()])
   log.info('stopped')
+}
+
+/** The libraries are large and most do without: they are loaded only for an endpoint. */
+async function tracesFor(
+  endpoint: string | undefined,
+  { registry, ...others }: Omit<TracesOptions, 'endpoint' | 'metrics'> & { registry: MetricRegistry },
+): Promise<Traces> {
+  if (endpoint === undefined) return noTraces
+  const { otlpTraces } = await import('./telemetry/otlp-traces.ts')
+  return otlpTraces({ ...others, endpoint, metrics: metricsFrom(registry, traceMetricTable) })
 }
 
 function registryOptions(config: RunConfig): RegistryOptions {

@@ -9,6 +9,7 @@ import { poolMetricTable } from '../operator/pool/metrics.ts'
 import { registryMetricTable } from '../operator/registry/metrics.ts'
 import type { MetricTable } from '../operator/telemetry/metrics.ts'
 import { processMetricTable, runtimeMetricTable } from '../operator/telemetry/runtime.ts'
+import { traceMetricTable } from '../operator/telemetry/traces.ts'
 
 export interface MetricSection {
   readonly title: string
@@ -46,7 +47,7 @@ export const metricSections: readonly MetricSection[] = [
   {
     title: 'The process',
     about: `${byReplica} Besides these there are all of [prom-client's](https://github.com/siimon/prom-client#default-metrics).`,
-    table: { ...runtimeMetricTable, ...processMetricTable },
+    table: { ...runtimeMetricTable, ...processMetricTable, ...traceMetricTable },
   },
   {
     title: 'The agent',

@@ -46,12 +46,13 @@ interface Run {
   readonly deps: AutoscalerDeps
   readonly writers: AutoscalerWriters
   readonly log: ReconcileContext['log']
+  readonly note: ReconcileContext['note']
   readonly now: Instant
 }
 
 async function reconcile(
   key: ObjectKey,
-  { log, signal }: ReconcileContext,
+  { log, note, signal }: ReconcileContext,
   deps: AutoscalerDeps,
   all: Memories,
 ): Promise<ReconcileResult> {
@@ -66,7 +67,7 @@ async function reconcile(
   if (now === undefined) return whenCaughtUp
 
   const known = all.of(autoscaler, now, deps.clock, log)
-  const run: Run = { at: observe(autoscaler, deps), known, deps, writers: { ...deps, signal }, log, now }
+  const run: Run = { at: observe(autoscaler, deps), known, deps, writers: { ...deps, signal }, log, note, now }
   const { pool } = run.at
   if (pool === undefined || pool.metadata.deletionTimestamp !== undefined) {
     deps.metrics.forget(key)
@@ -88,13 +89,14 @@ async function findUnsure(pool: RTCNodePool, run: Run): Promise<boolean> {
 }
 
 async function decide(pool: RTCNodePool, run: Run): Promise<ReconcileResult> {
-  const { at, known, deps, now, log } = run
+  const { at, known, deps, now, log, note } = run
   const { nodes, notStarting } = sample(pool, known.samples, deps)
   const snapshot = snapshotOf({ autoscaler: at.autoscaler, pool }, nodes, deps.fleet, now)
   learn(known.learned, snapshot)
   const recommendation = recommend(known.learned, snapshot)
   const { desired, because, why, limits } = recommendation
   log.debug('recommended', { from: pool.spec.replicas, desired, because, why, limits })
+  note({ 'rtcnode.because': because, 'rtcnode.desired': desired })
   const replicas = await follow(decisionOf(recommendation, pool.spec.replicas, now), pool, run)
   deps.metrics.show(at.key, recommendation, { replicas, spec: at.autoscaler.spec })
   await tell(run, { recommendation, replicas, notStarting })

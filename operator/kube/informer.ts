@@ -5,21 +5,29 @@ import type { Random } from '../ambient/random.ts'
 import { type KubeObject, keyOf, type ObjectKey } from '../api/meta.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { backoff } from './backoff.ts'
-import { ApiError, isFromTheFuture, isGone, TransportError } from './errors.ts'
+import { ApiError, isForbidden, isFromTheFuture, isGone, TransportError } from './errors.ts'
 import type { KubeMetrics } from './metrics.ts'
 import type { ResourceClient, Selection } from './resource.ts'
 import { compareVersions } from './resource-version.ts'
 import { type Change, type Indexes, store } from './store.ts'
+import { united } from './united.ts'
 
 export type { Change } from './store.ts'
 
-/** What an informer has seen so far; see expectations.ts for what it is good for. */
+/** What was seen so far by one list and the watches after it; see expectations.ts for what it is good for. */
 export interface Progress {
   /** The newest version heard of, by list, event or bookmark; empty before the first list. */
   resourceVersion: string
   /** Numbers of the last list begun and of the last one completed. A list shows all writes from before it was begun. */
   listBegun: number
   listCompleted: number
+}
+
+/** What one list brings up to date: the whole cache, or one namespace of it. */
+export interface Range {
+  /** The first list is complete. */
+  readonly synced: boolean
+  readonly progress: Progress
 }
 
 export interface ListenerContext {
@@ -34,11 +42,12 @@ export interface Cache<T> {
   list(): Iterable<T>
   byIndex(index: string, value: string): readonly T[]
   readonly size: number
-  /** The first list is complete. */
+  /** All is held that may be seen; see `rangeOf` for a namespace that may not. */
   readonly synced: boolean
+  /** Where an object of this key would be; undefined: in a namespace that nobody looks after. */
+  rangeOf(key: ObjectKey): Range | undefined
   /** Since the server last said anything about this kind (list, event, bookmark); Infinity before the first list. */
   staleForMs(): number
-  readonly progress: Progress
   /**
    * Calls back for each change, deletes before adds where one name had two lives. What is held already is told at once.
    * A listener that throws is logged and stays subscribed. The returned function unsubscribes.
@@ -46,8 +55,14 @@ export interface Cache<T> {
   onChange(listener: ChangeListener<T>): () => void
 }
 
+/** All is held; with a key, all that is in its namespace. */
+export const isSynced = (cache: Cache<unknown>, key?: ObjectKey): boolean =>
+  key === undefined ? cache.synced : (cache.rangeOf(key)?.synced ?? true)
+
 export interface Informer<T> extends Cache<T> {
   readonly kind: string
+  /** The last list was Forbidden; it is tried again. */
+  readonly forbidden: boolean
   /** Keeps the cache true until the signal aborts, then resolves. Never rejects. To be called once. */
   run(signal: AbortSignal): Promise<void>
   /** Resolves at the first complete list; rejects with the signal's reason. */
@@ -55,6 +70,8 @@ export interface Informer<T> extends Cache<T> {
 }
 
 export interface InformerOptions<T> extends Selection {
+  /** Each is listed and watched by itself, and the whole cluster never. Default: as `namespace`. */
+  namespaces?: readonly string[] | undefined
   indexes?: Indexes<T>
   /** Leaves out what nobody reads, to save memory. Must keep metadata. */
   keep?: (object: T) => T
@@ -72,10 +89,30 @@ const WATCH_SECONDS = { from: 290, to: 580 }
 /** After so many failed watches in a row, even errors that say nothing about the version make us list again. */
 const FAILURES_BEFORE_RELIST = 5
 
-export function informer<T extends KubeObject>(client: ResourceClient<T>, options: InformerOptions<T>): Informer<T> {
+export function informer<T extends KubeObject>(
+  client: ResourceClient<T>,
+  { namespaces, ...options }: InformerOptions<T>,
+): Informer<T> {
+  const { metrics } = options
+  const { kind } = client.type
+  const all =
+    namespaces === undefined
+      ? rangeInformer(client, options)
+      : united(new Map(namespaces.map(namespace => [namespace, rangeInformer(client, { ...options, namespace })])))
+  for (const cause of ['timeout', 'expired', 'failed'])
+    metrics.rtcnode_informer_watch_restarts_total.inc({ kind, cause }, 0)
+  metrics.rtcnode_informer_stale_seconds.follow({ kind }, () => Math.min(all.staleForMs(), 1e9) / 1_000)
+  metrics.rtcnode_informer_objects.follow({ kind }, () => all.size)
+  return all
+}
+
+function rangeInformer<T extends KubeObject>(
+  client: ResourceClient<T>,
+  options: Omit<InformerOptions<T>, 'namespaces'>,
+): Informer<T> {
   const { namespace, labelSelector, fieldSelector, clock, random, metrics } = options
   const { kind } = client.type
-  const log = options.log.child({ kind })
+  const log = options.log.child({ kind, ...(namespace !== undefined && { namespace }) })
   const selection: Selection = {
     ...(namespace !== undefined && { namespace }),
     ...(labelSelector !== undefined && { labelSelector }),
@@ -85,6 +122,15 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
   const listeners = new Set<ChangeListener<T>>()
   const firstList = Promise.withResolvers<void>()
   const progress: Progress = { resourceVersion: '', listBegun: 0, listCompleted: 0 }
+  const range: Range = {
+    get synced() {
+      return progress.listCompleted > 0
+    },
+    get progress() {
+      return { ...progress }
+    },
+  }
+  let forbidden = false
   let heardAt: Monotonic | undefined
 
   const staleForMs = (): number => (heardAt === undefined ? Number.POSITIVE_INFINITY : clock.monotonic() - heardAt)
@@ -115,6 +161,7 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
     const changes = held.replaceAll(objects)
     progress.resourceVersion = page.resourceVersion
     progress.listCompleted = number
+    forbidden = false
     heardAt = clock.monotonic()
     metrics.rtcnode_informer_lists_total.inc({ kind, result: 'success' })
     announce(changes, { initial: isFirst })
@@ -183,6 +230,7 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
         if (clock.monotonic() - watchedSince < 1_000) await clock.sleep(wait.nextMs(), signal)
       } catch (error) {
         if (signal.aborted) break
+        forbidden = needsList && isForbidden(error)
         if (needsList) metrics.rtcnode_informer_lists_total.inc({ kind, result: 'error' })
         else metrics.rtcnode_informer_watch_restarts_total.inc({ kind, cause: isGone(error) ? 'expired' : 'failed' })
         failedWatches += 1
@@ -194,11 +242,6 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
     }
   }
 
-  for (const cause of ['timeout', 'expired', 'failed'])
-    metrics.rtcnode_informer_watch_restarts_total.inc({ kind, cause }, 0)
-  metrics.rtcnode_informer_stale_seconds.follow({ kind }, () => Math.min(staleForMs(), 1e9) / 1_000)
-  metrics.rtcnode_informer_objects.follow({ kind }, () => held.size)
-
   return {
     kind,
     get: key => held.get(key),
@@ -208,12 +251,13 @@ export function informer<T extends KubeObject>(client: ResourceClient<T>, option
       return held.size
     },
     get synced() {
-      return progress.listCompleted > 0
+      return range.synced
     },
+    get forbidden() {
+      return forbidden
+    },
+    rangeOf: () => range,
     staleForMs,
-    get progress() {
-      return { ...progress }
-    },
     onChange(listener) {
       for (const object of held.list()) tell(listener, { key: keyOf(object), new: object }, { initial: true })
       listeners.add(listener)

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../ambient/clock.ts'
 import { jittered, type Random } from '../ambient/random.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { type Note, noTraces, notNoted, type Traces } from '../telemetry/traces.ts'
 import { type Connections, type Lane, openConnections } from './connections.ts'
 import { type CredentialSource, type Credentials, credentialSource } from './credentials.ts'
 import { boundedBy } from './deadline.ts'
@@ -59,6 +60,8 @@ export interface TransportOptions {
   random: Random
   log: Logger
   metrics: KubeMetrics
+  /** Default: none. */
+  traces?: Traces
   /** `name/version`; the server takes the name as field manager of plain writes. */
   userAgent: string
 }
@@ -84,7 +87,7 @@ interface Attempt {
 }
 
 function transportOn(credentials: CredentialSource, options: TransportOptions): KubeTransport {
-  const { clock, log, userAgent } = options
+  const { clock, log, userAgent, traces = noTraces } = options
   const heard: ListeningServerClock = serverClock(clock)
   const retired = new Set<Connections>()
   let connections: Connections | undefined
@@ -102,7 +105,7 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
   }
 
   /** Sends once. Resolves when the head of a successful answer is there. */
-  async function send(attempt: Attempt): Promise<Dispatcher.ResponseData> {
+  async function send(attempt: Attempt, note: Note = notNoted): Promise<Dispatcher.ResponseData> {
     const { method, path, body, contentType, lane, signal } = attempt
     const current = await credentials.current()
     const dispatcher = connectionsFor(current).lanes[lane]
@@ -125,6 +128,7 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
       const to = { origin: current.origin, path: current.basePath + path, reset: false }
       const response = await dispatcher.request({ ...to, method, headers, body, signal })
       count(String(response.statusCode))
+      note({ 'http.response.status_code': response.statusCode })
       heard.hear(oneOf(response.headers['date']), sentAt)
       if (response.statusCode < 400) return response
       const retryAfter = Number(oneOf(response.headers['retry-after']))
@@ -156,7 +160,7 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
         const failures: unknown[] = []
         for (;;) {
           try {
-            return await parseBody<T>(await send(attempt), what)
+            return await traced(attempt, failures.length + 1, async note => parseBody<T>(await send(attempt, note), what))
           } catch (error) {
             signal.throwIfAborted()
             if (isRefused(error)) credentials.reject()
@@ -169,6 +173,18 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
         }
       },
     )
+  }
+
+  function traced<T>({ method, path }: Attempt, attempt: number, work: (note: Note) => Promise<T>): Promise<T> {
+    const { verb, resource } = targetOf(method, path)
+    const attributes = {
+      'rtcnode.api.verb': verb,
+      'rtcnode.api.resource': resource,
+      'rtcnode.api.attempt': attempt,
+      'http.request.method': method,
+      'url.path': path,
+    }
+    return traces.call(`${verb} ${resource}`, attributes, work)
   }
 
   async function* stream({ path, query, signal }: StreamCall): AsyncIterable<string> {

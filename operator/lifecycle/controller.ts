@@ -58,7 +58,7 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
       watchCache(deps.classCache, change => keysOfClass(deps, change)),
       watchCache(deps.hostCache, change => keysOfHost(deps, change)),
       { subscribe: enqueue => deps.fleet.onChange((key, what) => what === 'material' && enqueue(key)) },
-      { subscribe: enqueue => deps.loads.onAdmission(enqueue), ready: () => deps.loads.ready },
+      { subscribe: enqueue => deps.loads.onAdmission(enqueue), ready: deps.loads.ready },
       {
         subscribe: enqueue =>
           deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
@@ -74,13 +74,14 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
 
 async function reconcile(
   key: ObjectKey,
-  { log, signal }: ReconcileContext,
+  { log, note, signal }: ReconcileContext,
   deps: LifecycleDeps,
   memory: NodeMemory,
 ): Promise<ReconcileResult> {
   const node = deps.nodeCache.get(key)
   if (node === undefined) {
-    await sweepIntent(key, { ...deps, signal })
+    // What the registry has of a namespace that nobody looks after is not ours to sweep.
+    if (deps.nodeCache.rangeOf(key) !== undefined) await sweepIntent(key, { ...deps, signal })
     deps.fleet.forget(key)
     deps.expectations.forget(key)
     memory.forget(key)
@@ -94,6 +95,7 @@ async function reconcile(
   deps.tally.look(node, ownHeartbeat({ node, seen, now }), now)
   const decision = decide(node, seen, now, deps.settings)
   log.debug('decided', { because: decision.because, act: decision.act?.do })
+  note({ 'rtcnode.because': decision.because, 'rtcnode.act': decision.act?.do })
   const writers: Writers & Pick<LifecycleDeps, 'tally'> = { ...deps, signal }
   if (decision.act !== undefined) return act(node, decision.act, decision, writers, memory)
   if (!sameStatus(node.status, decision.status)) {

@@ -1,6 +1,11 @@
 // From a table of panels to a Grafana dashboard. The tables (fleet.ts, one-node.ts, scaling.ts, operator.ts) say what is shown; here
 // is how it looks. Queries may use Grafana's variables and those that the table declares.
-import { ReduceDataOptionsBuilder, StackingConfigBuilder, StackingMode } from '@grafana/grafana-foundation-sdk/common'
+import {
+  BigValueTextMode,
+  ReduceDataOptionsBuilder,
+  StackingConfigBuilder,
+  StackingMode,
+} from '@grafana/grafana-foundation-sdk/common'
 import {
   DashboardBuilder,
   DashboardCursorSync,
@@ -41,8 +46,8 @@ export interface Panel {
   readonly says: string
   /** Grafana's name of the unit; default a plain number. */
   readonly unit?: string
-  /** Default `lines`. `number`: only what is now. */
-  readonly as?: 'lines' | 'stack' | 'number'
+  /** Default `lines`. `number`: only what is now. `words`: only the legends of what is now. */
+  readonly as?: 'lines' | 'stack' | 'number' | 'words'
   readonly queries: readonly Query[]
 }
 
@@ -54,7 +59,7 @@ export interface Query {
 }
 
 const datasource = { type: 'prometheus', uid: '${datasource}' }
-const [PANEL_HEIGHT, NUMBER_HEIGHT] = [8, 4]
+const [PANEL_HEIGHT, NOW_HEIGHT] = [8, 4]
 
 export function grafanaDashboard({ uid, title, description, variables, rows }: Dashboard): GrafanaDashboard {
   const builder = new DashboardBuilder(title)
@@ -85,14 +90,15 @@ function variableBuilder({ name, from, all }: Variable): QueryVariableBuilder {
 }
 
 function panelBuilder({ title, says, unit = 'short', as = 'lines', queries }: Panel, ofSo: number) {
-  const builder = as === 'number' ? numberBuilder() : linesBuilder(as)
+  const isNow = as === 'number' || as === 'words'
+  const builder = isNow ? nowBuilder(as) : linesBuilder(as)
   builder
     .title(title)
     .description(says)
     .unit(unit)
     .datasource(datasource)
-    .span(Math.floor(24 / Math.min(ofSo, as === 'number' ? 6 : 3)))
-    .height(as === 'number' ? NUMBER_HEIGHT : PANEL_HEIGHT)
+    .span(Math.floor(24 / Math.min(ofSo, isNow ? 6 : 3)))
+    .height(isNow ? NOW_HEIGHT : PANEL_HEIGHT)
   for (const [index, { expr, legend }] of queries.entries()) {
     const refId = String.fromCodePoint('A'.charCodeAt(0) + index)
     builder.withTarget(new DataqueryBuilder().refId(refId).expr(expr).legendFormat(legend).range())
@@ -100,7 +106,10 @@ function panelBuilder({ title, says, unit = 'short', as = 'lines', queries }: Pa
   return builder
 }
 
-const numberBuilder = () => new StatBuilder().reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+function nowBuilder(as: 'number' | 'words'): StatBuilder {
+  const builder = new StatBuilder().reduceOptions(new ReduceDataOptionsBuilder().calcs(['lastNotNull']))
+  return as === 'words' ? builder.textMode(BigValueTextMode.Name) : builder
+}
 
 function linesBuilder(as: 'lines' | 'stack'): TimeseriesBuilder {
   const builder = new TimeseriesBuilder().min(0).fillOpacity(as === 'stack' ? 60 : 8)

@@ -25,7 +25,7 @@ export const oneNode: Dashboard = {
         {
           title: 'Stands',
           says: 'Phase, reason, host and class. `kubectl describe rtcn` tells the rest.',
-          as: 'number',
+          as: 'words',
           queries: [{ expr: `rtcnode_node_info{${its}}`, legend: '{{phase}}: {{reason}}, on {{host}} ({{class}})' }],
         },
         { ...lines('People', 'Participants connected.', { people: 'rtcnode_node_sessions' }), as: 'number' },

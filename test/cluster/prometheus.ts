@@ -1,4 +1,4 @@
-// A real Prometheus that scrapes what a test tells it to, each second, and judges rules as often. Needs Debian's package
+// A real Prometheus that scrapes what a test tells it to, each two seconds, and judges rules each second. Needs Debian's package
 // (debian.ts). Called by the tests of metrics, dashboards and alerts.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -96,7 +96,7 @@ async function ask<T>(address: string, path: string): Promise<T> {
 }
 
 const configOf = (targets: readonly ScrapeTarget[], ruleFiles: readonly string[]): object => ({
-  global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
+  global: { scrape_interval: '2s', scrape_timeout: '2s', evaluation_interval: '1s' },
   rule_files: ruleFiles,
   scrape_configs: targets.map(({ job, url, labels }) => {
     const { host, pathname } = new URL(url)

@@ -12,6 +12,8 @@ import { ensurePrometheus } from '../../cluster/debian.ts'
 import { type Prometheus, promtool, type Rule, startPrometheus } from '../../cluster/prometheus.ts'
 import { until } from '../../cluster/until.ts'
 import { suiteOfAutoscalers } from '../autoscaler/autoscaler-scene.ts'
+import { startOperator } from '../harness/operator.ts'
+import type { World } from '../harness/world.ts'
 import { healthy, ruleTestFile, ruleTests, seriesName } from './rule-tests.ts'
 import { atRest, playStory } from './story.ts'
 
@@ -68,6 +70,8 @@ if (skip === false) {
         'RTCNodeRegistryValuesRejected',
       ])
 
+      await expectToldByLeaderAlone(world)
+
       cluster.registry.server.pause()
       await expectAlerts(prometheus, ['RTCNodeRegistryOutOfSight', 'RTCNodeRegistryFrozen'])
       cluster.registry.server.resume()
@@ -78,6 +82,27 @@ if (skip === false) {
     })
   })
 } else test('monitoring', { skip }, () => undefined)
+
+/** A replica that stands by tells about itself; of the fleet it keeps silent, or every sum would count twice. */
+async function expectToldByLeaderAlone({ cluster, operator }: World): Promise<void> {
+  await using standby = await startOperator(cluster, { identity: 'standby' })
+  const [leads, standsBy] = [await operator.metrics(), await standby.metrics()]
+  for (const [text, is] of [
+    [leads, true],
+    [standsBy, false],
+  ] as const) {
+    assert.equal(/^rtcnode_nodes\{/m.test(text), is)
+    assert.match(text, /^rtcnode_registry_in_sight 1$/m)
+    assert.match(text, new RegExp(`^leader_election_master_status\\{.*\\} ${is ? 1 : 0}$`, 'm'))
+  }
+  const nodes = await Promise.all(
+    [operator, standby].map(async ({ url }) => (await fetch(`${url}/metrics/nodes`)).text()),
+  )
+  assert.deepEqual(
+    nodes.map(text => text.includes('rtcnode_node_info{')),
+    [true, false],
+  )
+}
 
 /** Several scrapes and judgements. */
 const SILENT_FOR_MS = 5_000
