@@ -18,8 +18,10 @@ import { ensureBinaries, sourcesOf } from '../../cluster/binaries.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
 import { run } from '../../cluster/command.ts'
 import { startEtcd } from '../../cluster/etcd.ts'
+import { writeKubeconfig } from '../../cluster/kubeconfig.ts'
 import { createPorts } from '../../cluster/ports.ts'
 import { until } from '../../cluster/until.ts'
+import { configOfJob } from '../../unit/chart/certificates-job.ts'
 import { render } from '../../unit/chart/chart.ts'
 import { ensureNamespace } from '../harness/operator.ts'
 import { writeAsKubelet } from '../registry/secured.ts'
@@ -60,12 +62,9 @@ const flags = (more: Record<string, string> = {}): Record<string, string> => ({
   ...more,
 })
 const config = (more?: Record<string, string>): CertificatesConfig => configOf(certificatesSettings, flags(more), {})
+const deps = { clock: systemClock, random: systemRandom, log: silentLogger, version: 'test' }
 const certify = (more?: Record<string, string>): Promise<void> =>
-  certificates(
-    config(more),
-    { clock: systemClock, random: systemRandom, log: silentLogger, version: 'test' },
-    AbortSignal.timeout(120_000),
-  )
+  certificates(config(more), deps, AbortSignal.timeout(120_000))
 
 const all = [
   'system/registry-ca',
@@ -223,6 +222,62 @@ test("cert-manager takes the chart's Certificates, and what it makes of them is 
   await putAs('a/by-cert-manager', '/sfu/nodes/a/n1')
   await assert.rejects(putAs('a/by-cert-manager', '/sfu/nodes/b/n1'), /permission denied/)
 })
+
+const modes = { own: {}, 'cert-manager': { registry: { certManager: { enabled: true } } } }
+for (const [issuer, values] of Object.entries(modes)) {
+  test(`under the rights that the chart gives the Job it does all of its work, the authority: ${issuer}`, async () => {
+    const home = `home-of-${issuer}`
+    const sfus = `sfus-of-${issuer}`
+    for (const namespace of [home, sfus]) await ensureNamespace(cluster, namespace)
+    const manifests = await render({ ...values, sfu: { namespaces: [sfus] } }, { namespace: home })
+    const rights = manifests.filter(
+      ({ kind, metadata }) => ['Role', 'RoleBinding'].includes(kind) && metadata.name.endsWith('-certificates'),
+    )
+    const set = manifests.filter(({ kind }) => kind === 'StatefulSet')
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [...rights, ...set] })
+    await cluster.kubectl(['apply', '-f-'], { input })
+    const asJob = configOfJob(manifests, {
+      kubeconfig: await kubeconfigOf(`system:serviceaccount:${home}:rtcnode-certificates`),
+      registryEndpoints: 'https://127.0.0.1:1',
+      waitSeconds: '0',
+    })
+    if (issuer === 'cert-manager') {
+      for (const name of ['server', 'root', `sfu-${sfus}`]) {
+        const from = await secret('system/by-cert-manager-sfu-a')
+        const metadata = { name: `${asJob.registryName}-${name}`, namespace: home }
+        const copy = { apiVersion: 'v1', kind: 'Secret', metadata, data: from.data }
+        await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(copy) })
+      }
+    }
+    // Twice: once to make, once to find.
+    for (let time = 0; time < 2; time += 1) {
+      await assert.rejects(certificates(asJob, deps, AbortSignal.timeout(60_000)), (error: unknown) => {
+        assert.ok(error instanceof CertificatesError)
+        assert.equal(error.problems.length, 1, error.message)
+        assert.match(error.message, /the users of the registry are not set up: nothing listens/)
+        return true
+      })
+    }
+    const made = await secret(`${sfus}/${asJob.sfuSecret}`)
+    assert.deepEqual(
+      made.metadata.ownerReferences?.map(({ kind }) => kind),
+      ['Role'],
+    )
+    const marked = await cluster.kubectl(['-n', home, 'get', 'statefulset', asJob.registryName, '-o', 'yaml'])
+    assert.match(marked, /rtcnode\.io\/trusted-authorities: [0-9a-f]{16}/)
+  })
+}
+
+/** Of somebody who goes by this name. */
+async function kubeconfigOf(user: string): Promise<string> {
+  const identity = await cluster.authority.issue({ commonName: user, organizations: ['system:serviceaccounts'] })
+  const path = join(cluster.dir, `${user.replaceAll(':', '-')}.kubeconfig`)
+  return writeKubeconfig(path, {
+    server: cluster.apiserverUrl,
+    authorityPem: cluster.authority.certificatePem,
+    identity,
+  })
+}
 
 test('a new authority has the members of the registry replaced, the first one has not', async () => {
   const statefulSet = {

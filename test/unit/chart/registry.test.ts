@@ -7,8 +7,7 @@ import { test } from 'node:test'
 import { parse } from 'yaml'
 import { splitKey } from '../../../operator/api/meta.ts'
 import { identities } from '../../../operator/certificates/identities.ts'
-import { type CertificatesConfig, certificatesSettings } from '../../../operator/certificates/settings.ts'
-import { configOf } from '../../../operator/config.ts'
+import { argsOf, certificatesJob, configOfJob } from './certificates-job.ts'
 import { chart, type Manifest, render, root } from './chart.ts'
 
 const of = (manifests: readonly Manifest[], kind: string, name?: string): Manifest[] =>
@@ -17,22 +16,6 @@ const one = (manifests: readonly Manifest[], kind: string, name?: string): Manif
   const [found, ...more] = of(manifests, kind, name)
   assert.ok(found !== undefined && more.length === 0, `${more.length + Number(found !== undefined)} of ${kind} ${name}`)
   return found
-}
-const certificatesJob = (manifests: readonly Manifest[]): Manifest =>
-  manifests.find(it => it.kind === 'Job' && it.metadata.name.includes('-certificates-')) ?? assert.fail('no Job')
-const argsOf = (manifest: Manifest): string[] => manifest['spec'].template.spec.containers[0].args
-
-/** As the program would understand its arguments. */
-function configOfJob(manifests: readonly Manifest[]): CertificatesConfig {
-  const [command, ...flags] = argsOf(certificatesJob(manifests))
-  assert.equal(command, 'certificates')
-  const given = flags.map(flag => {
-    const [, name = '', value = ''] = /^--([a-z-]+)=(.*)$/.exec(flag) ?? assert.fail(flag)
-    const camel = name.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase())
-    assert.ok(camel in certificatesSettings, `${flag} is no setting`)
-    return [camel, value]
-  })
-  return configOf(certificatesSettings, Object.fromEntries(given), {})
 }
 
 test('the version of etcd is the one that the tests run', () => {
