@@ -26,6 +26,7 @@ export const objectName = z
   .string()
   .max(253)
   .regex(/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/, 'use a name as Kubernetes has them')
+const isNamespace = (text: string): boolean => /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(text)
 export const kubeconfig = {
   schema: filePath.optional(),
   help: 'kubeconfig file; default: in-cluster, else ~/.kube/config',
@@ -48,6 +49,13 @@ export const runSettings = {
   trialNamespace: {
     schema: z.string().min(1).max(63).optional(),
     help: 'where the pod of a class is tried without being made; default: as namespace',
+  },
+  watchNamespaces: {
+    schema: list
+      .refine(parts => parts.every(isNamespace), 'use names of namespaces, separated by commas')
+      .transform(parts => [...new Set(parts)])
+      .optional(),
+    help: 'the namespaces it looks after, separated by commas; default: all',
   },
   registryEndpoints: { schema: endpoints, help: 'etcd that holds the registry, for the operator' },
   agentRegistryEndpoints: {

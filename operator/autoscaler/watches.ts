@@ -30,7 +30,7 @@ export function autoscalerWatches(caches: AutoscalerCaches): Watch[] {
     ...foreignWatches(caches).map(watch => through(watch, scalersOf)),
     {
       subscribe: enqueue => loads.onPressure(pool => scalersOf(pool).forEach(key => enqueue(key))),
-      ready: () => loads.ready,
+      ready: loads.ready,
     },
     patient({
       subscribe: enqueue =>

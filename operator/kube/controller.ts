@@ -6,7 +6,7 @@ import { type ObjectKey, splitKey } from '../api/meta.ts'
 import type { LogFields, Logger } from '../telemetry/log.ts'
 import { boundedBy } from './deadline.ts'
 import { isConflict, NotLeaderError } from './errors.ts'
-import type { Cache, Change } from './informer.ts'
+import { type Cache, type Change, isSynced } from './informer.ts'
 import type { KubeMetrics } from './metrics.ts'
 import { type WorkQueue, workQueue } from './queue.ts'
 
@@ -15,8 +15,8 @@ export type Enqueue = (key: ObjectKey, afterMs?: number) => void
 /** Where keys come from: a cache, or anything else that knows when a key deserves a look. */
 export interface Watch {
   subscribe(enqueue: Enqueue, enqueueInitial: Enqueue): () => void
-  /** Reconciles wait until it is. Default: always ready. */
-  ready?(): boolean
+  /** Reconciles wait until it is; that of a key, until it is for the key's namespace too. Default: always ready. */
+  ready?(key?: ObjectKey): boolean
 }
 
 /** Changes of a cache as a source; `keysOf` says whose business a change is. */
@@ -25,7 +25,7 @@ export const watchCache = <T>(cache: Cache<T>, keysOf: (change: Change<T>) => It
     cache.onChange((change, { initial }) => {
       for (const key of keysOf(change)) (initial ? enqueueInitial : enqueue)(key)
     }),
-  ready: () => cache.synced,
+  ready: key => isSynced(cache, key),
 })
 
 /** As `watch`, but each change waits a little, so that what comes together is looked at together. */
@@ -89,9 +89,8 @@ export function runController(options: ControllerOptions): Controller {
   const { name, clock, random, metrics, watches } = options
   const log = options.log.child({ controller: name })
 
-  function mayWork(): boolean {
-    return options.mayWrite() && watches.every(it => it.ready?.() ?? true)
-  }
+  const isReady = (key?: ObjectKey): boolean => watches.every(it => it.ready?.(key) ?? true)
+  const mayWork = (): boolean => options.mayWrite() && isReady()
 
   async function work(queue: WorkQueue<ObjectKey>, stop: AbortSignal, abandon: AbortSignal): Promise<void> {
     while (!stop.aborted) {
@@ -103,7 +102,7 @@ export function runController(options: ControllerOptions): Controller {
       if (key === undefined) return
       // Leadership may have ended while this worker waited for a key.
       if (!mayWork()) queue.addAfter(key, GATE_POLL_MS)
-      else if (options.caughtUp?.(key) === false) queue.addAfter(key, CATCH_UP_POLL_MS)
+      else if (!isReady(key) || options.caughtUp?.(key) === false) queue.addAfter(key, CATCH_UP_POLL_MS)
       else await reconcile(queue, key, abandon)
       queue.done(key)
     }

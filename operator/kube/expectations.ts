@@ -1,7 +1,7 @@
 // "My own last write must have reached my cache before I act on this object again" (KEP-5647). A reconcile notes what it
 // wrote; the controller does not reconcile the same key until the caches that it reads have seen that.
 import type { KubeObject, ObjectKey, Uid } from '../api/meta.ts'
-import type { Cache, Progress } from './informer.ts'
+import type { Cache } from './informer.ts'
 import { compareVersions } from './resource-version.ts'
 
 /** Something written by the reconcile of `by`, visible in the cache of `kind`. */
@@ -43,7 +43,7 @@ export function expectations(caches: Readonly<Record<string, Cache<KubeObject>>>
       note(what, cache => ({
         cache,
         key: what.key,
-        listBegun: cache.progress.listBegun,
+        listBegun: begunIn(cache, what.key),
         awaited: 'version',
         resourceVersion: what.resourceVersion,
         seenBefore: cache.get(what.key)?.metadata.resourceVersion,
@@ -52,7 +52,7 @@ export function expectations(caches: Readonly<Record<string, Cache<KubeObject>>>
       note(what, cache => ({
         cache,
         key: what.key,
-        listBegun: cache.progress.listBegun,
+        listBegun: begunIn(cache, what.key),
         awaited: 'deletion',
         uid: what.uid,
       })),
@@ -67,9 +67,13 @@ export function expectations(caches: Readonly<Record<string, Cache<KubeObject>>>
   }
 }
 
+const begunIn = (cache: Cache<KubeObject>, key: ObjectKey): number => cache.rangeOf(key)?.progress.listBegun ?? 0
+
 function isSeen(expected: Pending): boolean {
   const { cache, key } = expected
-  const progress: Progress = cache.progress
+  const progress = cache.rangeOf(key)?.progress
+  // Nobody will ever hear of it.
+  if (progress === undefined) return true
   if (progress.listCompleted > expected.listBegun) return true
   const held = cache.get(key)
   if (expected.awaited === 'deletion')

@@ -4,7 +4,7 @@ import type { Clock } from '../ambient/clock.ts'
 import type { KubeObject } from '../api/meta.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { ApiError, isForbidden, isNotFound } from './errors.ts'
-import type { Page, ResourceClient, WatchEvent, WatchOptions } from './resource.ts'
+import type { ListOptions, Page, ResourceClient, WatchEvent, WatchOptions } from './resource.ts'
 
 /** How late a product installed meanwhile may be noticed. */
 const LOOK_EVERY_MS = 30_000
@@ -21,33 +21,36 @@ export function ifServed<T extends KubeObject>(
   client: ResourceClient<T>,
   { clock, log }: IfServedOptions,
 ): ResourceClient<T> {
-  let wasForbidden = false
+  const forbiddenIn = new Set<string | undefined>()
 
-  function noneIfNotServed(error: unknown): Page<T> {
-    if (!isNotServed(error)) throw error
-    if (isForbidden(error) && !wasForbidden) log.warn('may not be listed; taken for none', { kind: client.type.kind })
-    wasForbidden = isForbidden(error)
-    return { items: [], resourceVersion: NOT_SERVED }
-  }
-
-  async function isServed(signal: AbortSignal): Promise<boolean> {
-    const served = await client.list({ limit: 1, signal }).catch(noneIfNotServed)
-    return served.resourceVersion !== NOT_SERVED
+  async function list(options: ListOptions = {}): Promise<Page<T>> {
+    const { namespace } = options
+    try {
+      return await client.list(options)
+    } catch (error) {
+      if (!isNotServed(error)) throw error
+      const isNews = isForbidden(error) && !forbiddenIn.has(namespace)
+      if (isNews) log.warn('may not be listed; taken for none', { kind: client.type.kind, namespace })
+      if (isForbidden(error)) forbiddenIn.add(namespace)
+      else forbiddenIn.delete(namespace)
+      return { items: [], resourceVersion: NOT_SERVED }
+    }
   }
 
   /** Tells every now and then that nothing has changed, until something has. */
-  async function* awaitIt({ timeoutSeconds, signal }: WatchOptions): AsyncIterable<WatchEvent<T>> {
+  async function* awaitIt({ namespace, timeoutSeconds, signal }: WatchOptions): AsyncIterable<WatchEvent<T>> {
     const endsAt = clock.monotonic() + timeoutSeconds * 1_000
     while (clock.monotonic() < endsAt) {
       await clock.sleep(LOOK_EVERY_MS, signal)
-      if (await isServed(signal)) throw toBeListed()
+      const { resourceVersion } = await list({ ...(namespace !== undefined && { namespace }), limit: 1, signal })
+      if (resourceVersion !== NOT_SERVED) throw toBeListed()
       yield { type: 'BOOKMARK', resourceVersion: NOT_SERVED }
     }
   }
 
   return {
     ...client,
-    list: options => client.list(options).catch(noneIfNotServed),
+    list,
     async *watch(options) {
       if (options.resourceVersion === NOT_SERVED) return yield* awaitIt(options)
       try {

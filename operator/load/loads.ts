@@ -5,7 +5,7 @@ import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
 import { type ObjectKey, type ObjectMeta, splitKey } from '../api/meta.ts'
 import type { RTCAutoscaler } from '../api/rtcautoscaler.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
-import type { Cache } from '../kube/informer.ts'
+import { type Cache, isSynced } from '../kube/informer.ts'
 import { poolOf } from '../kube/owner.ts'
 import type { FleetView } from '../registry/fleet.ts'
 import { listeners } from '../registry/listeners.ts'
@@ -27,8 +27,8 @@ export interface Loads {
   onAdmission(listener: (node: ObjectKey) => void): () => void
   /** When a beat may have made a pool need more; see pool-load.ts. */
   onPressure(listener: (pool: ObjectKey) => void): () => void
-  /** All autoscalers and nodes are known: before that, a node may seem to have none. */
-  readonly ready: boolean
+  /** All autoscalers and nodes are known, or those in the namespace of a key: before that, a node may seem to have none. */
+  ready(key?: ObjectKey): boolean
 }
 
 export interface LoadsDeps {
@@ -196,9 +196,7 @@ export function loadsKeeper({ fleet, nodeCache, autoscalerCache, clock, log, met
     admission,
     onAdmission: admissions.add,
     onPressure: pressures.add,
-    get ready() {
-      return nodeCache.synced && autoscalerCache.synced
-    },
+    ready: key => isSynced(nodeCache, key) && isSynced(autoscalerCache, key),
   }
 }
 

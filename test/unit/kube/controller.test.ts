@@ -99,6 +99,33 @@ test('a worker that waited for a key looks again whether it still leads', async 
   await it.end()
 })
 
+test('a key waits until its own namespace is known; those of other namespaces do not', async () => {
+  const elsewhere = objectKey('c', 'elsewhere')
+  let isKnown = false
+  const seen: string[] = []
+  const it = start({
+    watches: [
+      {
+        subscribe(enqueue) {
+          for (const key of [elsewhere, a]) enqueue(key)
+          return () => undefined
+        },
+        ready: key => isKnown || key !== elsewhere,
+      },
+    ],
+    reconcile: async key => {
+      seen.push(key)
+      return undefined
+    },
+  })
+  await it.clock.advance(10_000)
+  assert.deepEqual(seen, [a])
+  isKnown = true
+  await it.clock.advance(1_000)
+  assert.deepEqual(seen, [a, elsewhere])
+  await it.end()
+})
+
 test('a key whose last write has not reached the cache waits for it', async () => {
   let caughtUp = false
   let runs = 0

@@ -18,7 +18,7 @@ function world() {
     size: 0,
     synced: true,
     staleForMs: () => 0,
-    progress,
+    rangeOf: () => ({ synced: true, progress }),
     onChange: () => () => {},
   }
   const hold = (resourceVersion: string, uid = 'u1', deletionTimestamp?: string): void => {

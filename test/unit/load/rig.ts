@@ -171,7 +171,7 @@ function fakeCache<T extends KubeObject>() {
     },
     synced: true,
     staleForMs: () => 0,
-    progress: { resourceVersion: '1', listBegun: 1, listCompleted: 1 },
+    rangeOf: () => ({ synced: true, progress: { resourceVersion: '1', listBegun: 1, listCompleted: 1 } }),
     onChange(listener) {
       listeners.add(listener)
       for (const object of held.list()) listener({ key: keyOf(object), new: object }, { initial: true })
