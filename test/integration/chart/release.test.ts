@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { parse, stringify } from 'yaml'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
+import { writeKubeconfig } from '../../cluster/kubeconfig.ts'
 import {
   chart,
   type Manifest,
@@ -70,6 +71,30 @@ for (const [variant, values] of Object.entries(variants)) {
     assert.equal(told.trim().split('\n').length, objects.length)
   })
 }
+
+test('a second release lives beside the first in namespaces of its own, and may not take the CRDs from it', async () => {
+  const own = ['--namespace', 'media-system', '--timeout', '100s']
+  const values = ['--set', 'watchNamespaces={live},sfu.namespaces={live}']
+  const install = (...args: string[]) =>
+    cluster.helm(['install', 'media', chart, '--create-namespace', ...own, ...values, ...args])
+  await assert.rejects(install(), /CustomResourceDefinition "\S+" in namespace "" exists and cannot be imported/)
+  await install('--set', 'crds.install=false', '--replace')
+  await read('deployment', 'media-rtcnode', 'media-system')
+  await cluster.helm(['uninstall', 'media', '--no-hooks', ...own])
+  await read('deployment', 'rtcnode', namespace)
+})
+
+test('who may not install it is told which right is missing', async () => {
+  await cluster.kubectl(['create', 'namespace', 'shop'])
+  await cluster.kubectl(['create', 'rolebinding', 'anna', '--clusterrole=admin', '--user=anna', '-n', 'shop'])
+  const identity = await cluster.authority.issue({ commonName: 'anna' })
+  const access = { server: cluster.apiserverUrl, authorityPem: cluster.authority.certificatePem, identity }
+  const kubeconfig = writeKubeconfig(join(folder, 'anna.kubeconfig'), access)
+  await assert.rejects(
+    cluster.helm(['install', 'shop', chart, '--namespace', 'shop', '--kubeconfig', kubeconfig]),
+    /forbidden: User "anna" cannot \w+ resource "\w+" in API group "[\w.]*" at the cluster scope/,
+  )
+})
 
 test('an uninstall is refused while there is a pool, tells what to do, and can be taken back', async () => {
   await assert.rejects(uninstall(), /rtcnode-uninstall-check/)
