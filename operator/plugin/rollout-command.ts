@@ -1,4 +1,5 @@
 // `kubectl rtc rollout status|history|undo|unpin`: reads pool and records, lets rollout.ts judge, and writes the pin.
+import { stringify } from 'yaml'
 import { keyOf } from '../api/meta.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
 import { informer } from '../kube/informer.ts'
@@ -26,7 +27,6 @@ export async function history(
     const there = rows.map(it => it.revision).join(', ')
     throw new NotPossibleError(`pool ${name} has no revision ${revision}`, `there are: ${there || 'none yet'}`)
   }
-  const { stringify } = await import('yaml')
   answer(output, row, () => [`# revision ${revision} of pool ${name}, ${row.name}`, stringify(row.template).trimEnd()])
   return FINE
 }

@@ -1,6 +1,6 @@
 // Does the operator see the registry? By its own word: /readyz and metrics where they can be reached, and what it wrote into pools,
 // nodes and autoscalers.
-import type { Condition } from '../../api/meta.ts'
+import type { Condition, KubeObject } from '../../api/meta.ts'
 import { conditionOf } from '../../kube/conditions.ts'
 import { counted, listed, spanOf } from '../words.ts'
 import { type Check, type Finding, isFound, ok, problem, unchecked, warning } from './check.ts'
@@ -58,42 +58,54 @@ function ofCertificate(
     : [problem(`the certificate of ${pod} for the registry ended ${spanOf(-leftMs)} ago`, remedy)]
 }
 
-function ofObjects({ pools, nodes, autoscalers }: Evidence, remedy: string): Finding[] {
-  const named = <
-    T extends {
-      metadata: { name: string; namespace?: string }
-      status?: { conditions?: Condition[] | undefined } | undefined
-    },
-  >(
-    objects: Known<readonly T[]>,
-    type: string,
-    holds: (condition: Condition) => boolean,
-  ): string[] =>
-    objects.known
-      ? objects.value
-          .filter(({ status }) => {
-            const condition = conditionOf(status?.conditions, type)
-            return condition !== undefined && holds(condition)
-          })
-          .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
-      : []
-  const isOutOfSight = ({ status, reason }: Condition): boolean => status === 'True' && reason === 'RegistryOutOfSight'
-  const frozen = named(
-    pools,
-    'ScalingInhibited',
-    ({ status, reason }) => status === 'True' && reason === 'RegistryFrozen',
-  )
-  const blind = named(autoscalers, 'Fallback', isOutOfSight)
-  const unknown = named(nodes, 'Registered', ({ status }) => status === 'Unknown')
-  return [
-    ...(frozen.length === 0
-      ? []
-      : [problem(`pools keep nodes because the registry is in doubt: ${listed(frozen)}`, remedy)]),
-    ...(blind.length === 0 ? [] : [problem(`autoscalers do not see the registry: ${listed(blind)}`, remedy)]),
-    ...(unknown.length === 0
-      ? []
-      : [problem(`it cannot be told whether these nodes are registered: ${listed(unknown)}`, remedy)]),
-  ]
+interface Judged {
+  readonly metadata: KubeObject['metadata']
+  readonly status?: { readonly conditions?: readonly Condition[] | undefined } | undefined
+}
+
+/** What the operator writes into objects while it does not trust what it sees of the registry. */
+interface Doubt {
+  readonly says: string
+  readonly type: string
+  readonly status: Condition['status']
+  /** Absent: any. */
+  readonly reason?: string
+  from(evidence: Evidence): Known<readonly Judged[]>
+}
+
+const doubts: readonly Doubt[] = [
+  {
+    says: 'pools keep nodes because the registry is in doubt',
+    type: 'ScalingInhibited',
+    status: 'True',
+    reason: 'RegistryFrozen',
+    from: ({ pools }) => pools,
+  },
+  {
+    says: 'autoscalers do not see the registry',
+    type: 'Fallback',
+    status: 'True',
+    reason: 'RegistryOutOfSight',
+    from: ({ autoscalers }) => autoscalers,
+  },
+  {
+    says: 'it cannot be told whether these nodes are registered',
+    type: 'Registered',
+    status: 'Unknown',
+    from: ({ nodes }) => nodes,
+  },
+]
+
+function ofObjects(evidence: Evidence, remedy: string): Finding[] {
+  return doubts.flatMap(({ says, type, status, reason, from }) => {
+    const objects = from(evidence)
+    const bearing = (objects.known ? objects.value : []).filter(object => {
+      const condition = conditionOf(object.status?.conditions, type)
+      return condition?.status === status && (reason === undefined || condition.reason === reason)
+    })
+    const names = bearing.map(({ metadata }) => `${metadata.namespace}/${metadata.name}`)
+    return names.length === 0 ? [] : [problem(`${says}: ${listed(names)}`, remedy)]
+  })
 }
 
 function summary({ operators, nodes }: Evidence, told: readonly Finding[]): Finding[] {

@@ -21,8 +21,7 @@ export const versionsCheck: Check = {
     const read = [
       ...(serverVersion.known ? [`API server ${serverVersion.value}`] : []),
       ...(hosts.known ? ['kubelets'] : []),
-      ...(operatorPods.known && operatorPods.value.length > 0 ? ['operator'] : []),
-      ...(classes.known ? ['agents'] : []),
+      ...(versionOfOperator(operatorPods) === undefined ? [] : ['operator', ...(classes.known ? ['agents'] : [])]),
     ]
     const isWell = findings.every(({ level }) => level === 'unchecked') && read.length > 0
     return isWell ? [ok(`nothing is too old or too new: ${listed(read)}`), ...findings] : findings
@@ -72,6 +71,12 @@ const OPERATOR_CONTAINERS: ReadonlySet<string> = new Set(['operator', 'rtcnode',
 export const operatorImage = ({ spec }: Pod): string | undefined =>
   (spec.containers.find(({ name }) => OPERATOR_CONTAINERS.has(name)) ?? spec.containers[0])?.image
 
+/** Undefined: there is none, or its image does not tell. */
+function versionOfOperator(pods: Known<readonly Pod[]>): string | undefined {
+  const [pod] = pods.known ? pods.value : []
+  return pod && versionOfImage(operatorImage(pod))
+}
+
 function ofOperator({ operatorPods, version }: Evidence): Finding[] {
   if (!operatorPods.known) return [unchecked(`the version of the operator cannot be read: ${operatorPods.because}`)]
   if (operatorPods.value.length === 0) return [unchecked('there is no operator pod whose version could be read')]
@@ -103,8 +108,7 @@ function ofOperator({ operatorPods, version }: Evidence): Finding[] {
 /** An older agent under a newer operator is tested; a newer one under an older operator is not. */
 function ofAgents({ classes, operatorPods }: Evidence): Finding[] {
   if (!classes.known) return [unchecked(`the agents that classes run cannot be read: ${classes.because}`)]
-  if (!operatorPods.known) return []
-  const ofTheOperator = versionOfImage(operatorPods.value[0] && operatorImage(operatorPods.value[0]))
+  const ofTheOperator = versionOfOperator(operatorPods)
   if (ofTheOperator === undefined) return []
   const skewed = classes.value.filter(({ spec }) => {
     const its = versionOfImage(spec.agent.image)

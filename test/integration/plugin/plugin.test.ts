@@ -14,7 +14,7 @@ import { simClass } from '../harness/class.ts'
 import { ensureNamespace } from '../harness/operator.ts'
 import { isClosed, isOpen, only, type PoolScene, suiteOfPools } from '../pool/pool-scene.ts'
 import { type Answer, buildPlugin, kubectl, onTerminal, type Plugin } from './plugin.ts'
-import { addressOfMachine, grant, hostOfItsOwn, operatorAsPod, userWith } from './stage.ts'
+import { addressOfMachine, grant, hostOfItsOwn, kubeconfigOfTwo, operatorAsPod, userWith } from './stage.ts'
 
 let building: Promise<Plugin> | undefined
 const built = (): Promise<Plugin> => (building ??= buildPlugin())
@@ -61,6 +61,9 @@ suiteOfPools('kubectl rtc', { sideBySide: 3, operator: { flags: ['--metrics-addr
     await scene.runningPool({ replicas: 1 })
     expect(await rtc('top', '--context', 'nowhere'), 1, /no context “nowhere”; it has rtcnode-test/)
     expect(await rtc('top', '--kubeconfig', '/nonexistent'), 1, /\/nonexistent cannot be read/)
+    const two = kubeconfigOfTwo(cluster, scene.namespace)
+    expect(await rtc('top', '--kubeconfig', two), 1, /ECONNREFUSED.*\n {2}→ .*--context/)
+    expect(await rtc('top', '--kubeconfig', two, '--context', 'rtcnode-test'), 0, /pool eu/)
     expect(await rtc('explain', 'pool', 'us'), 1, /has no RTCNodePool “us”; it has eu/)
     expect(await rtc('rollout', 'history', 'us'), 1, /has no RTCNodePool “us”/)
     expect(await rtc('cordon', 'eu-none'), 1, /rtcnode\/eu-none is not there/)

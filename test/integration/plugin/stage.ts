@@ -1,8 +1,9 @@
 // What the tests of the plugin need in a cluster: an operator that looks as if the chart had installed it, a person with few rights, a
 // host of its own.
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
 import { operatorPermissions } from '../../../operator/permissions.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { writeKubeconfig } from '../../cluster/kubeconfig.ts'
@@ -49,6 +50,16 @@ export async function userWith(
     authorityPem: cluster.authority.certificatePem,
     identity: await cluster.authority.issue({ commonName: user }),
   })
+}
+
+/** The cluster's own kubeconfig, with another context in it, where nobody is, that is the current one. */
+export function kubeconfigOfTwo(cluster: Cluster, name: string): string {
+  const config = parse(readFileSync(cluster.kubeconfigPath, 'utf8')) as Record<'clusters' | 'contexts', object[]>
+  const clusters = [...config.clusters, { name: 'nowhere', cluster: { server: 'https://127.0.0.1:1' } }]
+  const contexts = [...config.contexts, { name: 'nowhere', context: { cluster: 'nowhere', user: 'rtcnode-test' } }]
+  const path = join(cluster.dir, `${name}-two.kubeconfig`)
+  writeFileSync(path, stringify({ ...config, clusters, contexts, 'current-context': 'nowhere' }), { mode: 0o600 })
+  return path
 }
 
 /** All that the operator's table says, everywhere. */
