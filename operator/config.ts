@@ -83,6 +83,10 @@ export const runSettings = {
   workers: { schema: z.coerce.number().int().min(1).max(1_000).default(64), help: 'RTCNodes worked on at once' },
   metricsPort: { schema: port.default(8_080), help: 'port of /metrics, /healthz and /readyz; 0: any free one' },
   metricsAddress: { schema: z.string().min(1).default('0.0.0.0'), help: 'address they listen on' },
+  tracesEndpoint: {
+    schema: z.url({ protocol: /^https?$/, error: 'use http://host:port/v1/traces, or https' }).optional(),
+    help: 'where OpenTelemetry traces are sent (OTLP over HTTP); default: nowhere',
+  },
   logLevel,
 } as const satisfies SettingsTable
 

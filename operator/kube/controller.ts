@@ -4,6 +4,7 @@ import type { Clock } from '../ambient/clock.ts'
 import type { Random } from '../ambient/random.ts'
 import { type ObjectKey, splitKey } from '../api/meta.ts'
 import type { LogFields, Logger } from '../telemetry/log.ts'
+import { type Note, noTraces, type ReconcileSubject, type Traces } from '../telemetry/traces.ts'
 import { boundedBy } from './deadline.ts'
 import { isConflict, NotLeaderError } from './errors.ts'
 import { type Cache, type Change, isSynced } from './informer.ts'
@@ -38,6 +39,8 @@ export interface ReconcileContext {
   /** Carries controller, namespace, name and reconcileID. */
   log: Logger
   reconcileId: string
+  /** For the span of this reconcile: what was decided, and why. */
+  note: Note
   /** Aborts when the process ends and the reconcile had its time. */
   signal: AbortSignal
 }
@@ -48,7 +51,7 @@ export interface ReconcileResult {
 }
 
 /** What a controller is; the rest of its options is the same for all of them. */
-export type ControllerSpec = Omit<ControllerOptions, 'mayWrite' | 'clock' | 'random' | 'log' | 'metrics'>
+export type ControllerSpec = Omit<ControllerOptions, 'mayWrite' | 'clock' | 'random' | 'log' | 'metrics' | 'traces'>
 
 export interface ControllerOptions {
   name: string
@@ -68,6 +71,8 @@ export interface ControllerOptions {
   random: Random
   log: Logger
   metrics: KubeMetrics
+  /** Default: none. */
+  traces?: Traces
 }
 
 export interface Controller {
@@ -86,7 +91,7 @@ const GATE_POLL_MS = 50
 const CATCH_UP_POLL_MS = 500
 
 export function runController(options: ControllerOptions): Controller {
-  const { name, clock, random, metrics, watches } = options
+  const { name, clock, random, metrics, watches, traces = noTraces } = options
   const log = options.log.child({ controller: name })
 
   const isReady = (key?: ObjectKey): boolean => watches.every(it => it.ready?.(key) ?? true)
@@ -110,14 +115,19 @@ export function runController(options: ControllerOptions): Controller {
 
   async function reconcile(queue: WorkQueue<ObjectKey>, key: ObjectKey, signal: AbortSignal): Promise<void> {
     const reconcileId = random.uuid()
-    const itsLog = log.child({ ...splitKey(key), ...options.logFields?.(key), reconcileID: reconcileId })
+    const about = { ...splitKey(key), ...options.logFields?.(key) }
+    const itsLog = log.child({ ...about, reconcileID: reconcileId })
     const startedAt = clock.monotonic()
     activeWorkers += 1
     try {
-      const result = await options.reconcile(key, { log: itsLog, reconcileId, signal })
+      const result = await traces.reconcile(subjectOf(about, reconcileId), async note => {
+        const itsResult = await options.reconcile(key, { log: itsLog, reconcileId, note, signal })
+        note({ 'rtcnode.result': resultOf(itsResult) })
+        return itsResult
+      })
       queue.forget(key)
       if (result?.lookAgainMs !== undefined) queue.addAfter(key, result.lookAgainMs)
-      count(result?.lookAgainMs === undefined ? 'success' : 'requeue_after')
+      count(resultOf(result))
     } catch (error) {
       if (signal.aborted) return
       if (error instanceof NotLeaderError) return queue.addAfter(key, GATE_POLL_MS)
@@ -133,6 +143,18 @@ export function runController(options: ControllerOptions): Controller {
       metrics.controller_runtime_reconcile_time_seconds.observe({ controller: name }, seconds)
     }
   }
+
+  const subjectOf = (about: LogFields, id: string): ReconcileSubject => ({
+    name: `reconcile ${name}`,
+    id,
+    attributes: {
+      'rtcnode.controller': name,
+      'rtcnode.reconcile.id': id,
+      ...Object.fromEntries(
+        Object.entries(about).map(([field, value]) => [`rtcnode.object.${field}`, value as string | undefined]),
+      ),
+    },
+  })
 
   const count = (result: string, by = 1): void =>
     metrics.controller_runtime_reconcile_total.inc({ controller: name, result }, by)
@@ -163,6 +185,9 @@ export function runController(options: ControllerOptions): Controller {
     },
   }
 }
+
+const resultOf = (result: ReconcileResult | undefined): string =>
+  result?.lookAgainMs === undefined ? 'success' : 'requeue_after'
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise(resolve => {

@@ -160,7 +160,9 @@ function transportOn(credentials: CredentialSource, options: TransportOptions): 
         const failures: unknown[] = []
         for (;;) {
           try {
-            return await traced(attempt, failures.length + 1, async note => parseBody<T>(await send(attempt, note), what))
+            return await traced(attempt, failures.length + 1, async note =>
+              parseBody<T>(await send(attempt, note), what),
+            )
           } catch (error) {
             signal.throwIfAborted()
             if (isRefused(error)) credentials.reject()

@@ -59,7 +59,7 @@ const steps: readonly Step[] = [findUnsure, takeOver, letGo, record]
 
 async function reconcile(
   key: ObjectKey,
-  { log, signal }: ReconcileContext,
+  { log, note, signal }: ReconcileContext,
   deps: PoolDeps,
   memory: PoolMemory,
 ): Promise<ReconcileResult> {
@@ -80,6 +80,7 @@ async function reconcile(
   const planned = plan(viewOf(run.at, deps, memory.refusal(key), now))
   const { batch, because } = planned
   log.debug('planned', { because, batch: batch?.do, held: planned.held.length })
+  note({ 'rtcnode.because': because, 'rtcnode.act': batch?.do })
   if (batch !== undefined && !standsBack) return act(batch, planned, run)
   await tell(planned.status, run)
   if (!standsBack) await forgetOld(planned, run)

@@ -19,6 +19,7 @@ import {
 } from 'etcd3'
 import { type Clock, toTimestamp } from '../ambient/clock.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { noTraces, type Traces } from '../telemetry/traces.ts'
 import { RegistryError } from './errors.ts'
 import { bounded, etcdClient, requireLeader, UNARY_DEADLINE_MS } from './etcd-client.ts'
 import { DEFAULT_PREFIX, flagKey } from './keys.ts'
@@ -41,6 +42,13 @@ export interface RegistryOptions {
   readonly tls?: TlsPaths
   readonly username?: string
   readonly password?: string
+}
+
+export interface RegistryDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  /** Default: none. */
+  readonly traces?: Traces
 }
 
 /** Every call throws RegistryError, after 5 s at the latest, or the signal's reason when it aborts. */
@@ -71,8 +79,8 @@ interface Session {
 }
 
 /** Connects lazily: an etcd that is down shows at the first call. Throws when the TLS files cannot be read or used. */
-export function connectRegistry(options: RegistryOptions, deps: { clock: Clock; log: Logger }): RegistryConnection {
-  const { clock, log } = deps
+export function connectRegistry(options: RegistryOptions, deps: RegistryDeps): RegistryConnection {
+  const { clock, log, traces = noTraces } = deps
   const prefix = options.prefix ?? DEFAULT_PREFIX
   let session = begin(options.tls && readTls(options.tls))
   const openStreams = new Set<() => void>()
@@ -153,12 +161,14 @@ export function connectRegistry(options: RegistryOptions, deps: { clock: Clock; 
     make: (options: CallOptions) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted()
-    try {
-      return await make({ interceptors: [bounded(clock, signal)] })
-    } catch (error) {
-      signal?.throwIfAborted()
-      throw asRegistryError(operation, error)
-    }
+    return traces.call(`registry ${operation}`, { 'rtcnode.registry.operation': operation }, async () => {
+      try {
+        return await make({ interceptors: [bounded(clock, signal)] })
+      } catch (error) {
+        signal?.throwIfAborted()
+        throw asRegistryError(operation, error)
+      }
+    })
   }
 
   async function open<Request, Response>(
