@@ -110,6 +110,9 @@ test('the operator is started as the benchmarks start it, with settings that it 
   const tuned = runConfig({}, environment)
   assert.deepEqual([tuned.logLevel, tuned.workers, tuned.leaseDurationSeconds], ['debug', 128, 30])
 
+  const { watchNamespaces } = runConfig({}, await environmentIn(await render(variants.namespaced)))
+  assert.deepEqual([watchNamespaces, defaults.watchNamespaces], [['eu', 'us'], undefined])
+
   const known = new Set(Object.keys(runSettings).map(variableName))
   for (const values of Object.values(variants)) {
     for (const name of Object.keys(await environmentIn(await render(values)))) {
