@@ -44,6 +44,20 @@ const tlsOf = (commonName: string): Required<TlsPaths> => {
   return { caFile: join(at, 'ca.crt'), certFile: join(at, 'tls.crt'), keyFile: join(at, 'tls.key') }
 }
 
+interface Flags {
+  readonly args: readonly string[]
+  readonly name: string
+  readonly readyPath: string
+}
+
+/** Of etcd, as the chart has them. */
+async function flagsOf(members: number): Promise<Flags> {
+  const manifests = await render({ registry: { members } }, { namespace: 'system' })
+  const set = manifests.find(it => it.kind === 'StatefulSet') ?? assert.fail('no StatefulSet')
+  const [{ args, readinessProbe }] = set['spec'].template.spec.containers
+  return { args, name: set.metadata.name, readyPath: readinessProbe.httpGet.path }
+}
+
 before(
   async () => {
     const { etcd } = await ensureBinaries(['etcd'], { log: line => console.log(line) })
@@ -61,41 +75,58 @@ before(
     clientUrls = members.map(member => url('https', member, 0))
     peerUrls = members.map(member => url('https', member, 1))
 
-    const manifests = await render({ registry: { members: MEMBERS } }, { namespace: 'system' })
-    const set = manifests.find(it => it.kind === 'StatefulSet') ?? assert.fail('no StatefulSet')
-    const args: string[] = set['spec'].template.spec.containers[0].args
-    const name = set.metadata.name
-    const hereFor = (member: number) => (arg: string) => {
-      let here = arg
-      for (const other of members) {
-        here = here.replaceAll(`https://${name}-${other}.${name}-members.system.svc:2380`, peerUrls[other] ?? '')
-      }
-      return here
-        .replaceAll(`https://$(POD_NAME).${name}-members.system.svc:2380`, peerUrls[member] ?? '')
-        .replaceAll(`https://$(POD_NAME).${name}-members.system.svc:2379`, clientUrls[member] ?? '')
-        .replaceAll('$(POD_NAME)', `${name}-${member}`)
-        .replaceAll('https://0.0.0.0:2379', clientUrls[member] ?? '')
-        .replaceAll('https://0.0.0.0:2380', peerUrls[member] ?? '')
-        .replaceAll('http://0.0.0.0:2381', url('http', member, 2))
-        .replaceAll('/etc/rtcnode/registry', join(folder, 'registry'))
-        .replaceAll('/var/lib/etcd', join(folder, `data-${member}`))
+    const [one, three] = await Promise.all([flagsOf(1), flagsOf(MEMBERS)])
+    const start = async (member: number, { args, name, readyPath }: Flags): Promise<Server> => {
+      const metricsUrl = url('http', member, 2)
+      const here = (arg: string): string =>
+        members
+          .reduce(
+            (text, other) =>
+              text.replaceAll(`https://${name}-${other}.${name}-members.system.svc:2380`, peerUrls[other] ?? ''),
+            arg,
+          )
+          .replaceAll(`https://$(POD_NAME).${name}-members.system.svc:2380`, peerUrls[member] ?? '')
+          .replaceAll(`https://$(POD_NAME).${name}-members.system.svc:2379`, clientUrls[member] ?? '')
+          .replaceAll('$(POD_NAME)', `${name}-${member}`)
+          .replaceAll('https://0.0.0.0:2379', clientUrls[member] ?? '')
+          .replaceAll('https://0.0.0.0:2380', peerUrls[member] ?? '')
+          .replaceAll('http://0.0.0.0:2381', metricsUrl)
+          .replaceAll('/etc/rtcnode/registry', join(folder, 'registry'))
+          .replaceAll('/var/lib/etcd', join(folder, `data-${member}`))
+      return undo.use(
+        await startServer({
+          name: `member-${member}`,
+          command: etcd,
+          args: args.map(here),
+          logPath: join(folder, `member-${member}.log`),
+          ready: signal => isHealthy(`${metricsUrl}${readyPath}`, signal),
+        }),
+      )
     }
-    const { readinessProbe } = set['spec'].template.spec.containers[0]
-    const start = (member: number) =>
-      startServer({
-        name: `member-${member}`,
-        command: etcd,
-        args: args.map(hereFor(member)),
-        logPath: join(folder, `member-${member}.log`),
-        ready: signal => isHealthy(`${url('http', member, 2)}${readinessProbe.httpGet.path}`, signal),
-      })
-    for (const server of await Promise.all(members.map(start))) servers.push(undo.use(server))
+    // It was a registry of one before, and its only member is the last to change, as in a StatefulSet.
+    const alone = await start(0, one)
+    const early = connectRegistry({ endpoints: clientUrls.slice(0, 1), tls: tlsOf('sfu:a') }, ambient)
+    undo.defer(() => early.close())
+    await early.put({ key: Buffer.from('/sfu/nodes/a/of-one'), value: Buffer.from('x') })
+    const others = [start(1, three), start(2, three)]
+    await Promise.race(others)
+    await alone.stop()
+    servers.push(await start(0, three), ...(await Promise.all(others)))
     const access = { endpoints: clientUrls, root, identities: identities(registry), waitMs: 20_000 }
     await grantAccess(access, ambient, AbortSignal.timeout(60_000))
   },
   { timeout: 120_000 },
 )
 after(() => undo.disposeAsync())
+
+test('a registry of one that was made one of three is another one, with a majority of its own', async () => {
+  for (const endpoint of clientUrls) {
+    const connection = connectRegistry({ endpoints: [endpoint], tls: tlsOf('operator') }, ambient)
+    undo.defer(() => connection.close())
+    const { kvs } = await connection.range({ key: Buffer.from('/sfu/nodes/a/of-one') })
+    assert.deepEqual(kvs, [], endpoint)
+  }
+})
 
 test('with one member killed, agents and operator go on', async () => {
   const connection = connectRegistry({ endpoints: clientUrls, tls: tlsOf('sfu:a') }, ambient)
