@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { Etcd3 } from 'etcd3'
 import { type Cluster, type ClusterOptions, startCluster } from '../../cluster/cluster.ts'
+import { until } from '../../cluster/until.ts'
 import { type SfuFleet, startFleet } from '../../sfu/fleet.ts'
 import { simClass } from './class.ts'
 import { type History, recordHistory } from './history.ts'
@@ -43,7 +44,10 @@ export async function startWorldWith<O extends AsyncDisposable>(
   try {
     const cluster = undo.use(await startCluster({ kwokNodes: 2, ...options.cluster }))
     await cluster.kubectl(['apply', '-f', crdsFolder])
-    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crdsFolder])
+    // kubectl gives up on a CRD that bears no condition at all yet.
+    const established = () =>
+      cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crdsFolder])
+    await until('the CRDs to be established', established, { withinMs: 60_000, everyMs: 200 })
     const etcd = new Etcd3({ hosts: cluster.registry.endpoints })
     undo.defer(() => etcd.close())
     const history = undo.use(recordHistory(cluster))

@@ -14,7 +14,15 @@ import { simClass } from '../harness/class.ts'
 import { ensureNamespace } from '../harness/operator.ts'
 import { isClosed, isOpen, only, type PoolScene, suiteOfPools } from '../pool/pool-scene.ts'
 import { type Answer, buildPlugin, kubectl, onTerminal, type Plugin } from './plugin.ts'
-import { addressOfMachine, grant, hostOfItsOwn, kubeconfigOfTwo, operatorAsPod, userWith } from './stage.ts'
+import {
+  addressOfMachine,
+  blindOperator,
+  grant,
+  hostOfItsOwn,
+  kubeconfigOfTwo,
+  operatorAsPod,
+  userWith,
+} from './stage.ts'
 
 let building: Promise<Plugin> | undefined
 const built = (): Promise<Plugin> => (building ??= buildPlugin())
@@ -360,12 +368,13 @@ suiteOfPools('kubectl rtc', { sideBySide: 3, operator: { flags: ['--metrics-addr
   })
 
   promise(
-    'doctor finds a dead leader, missing rights and another version, each with its remedy',
+    'doctor finds a dead leader, missing rights, another version and a registry out of sight, each with its remedy',
     async (scene, world) => {
       const { cluster, apply } = world
       const elsewhere = `${scene.namespace}-op`
       await ensureNamespace(cluster, elsewhere)
-      await operatorAsPod(world, elsewhere, { image: 'rtcnode/rtcnode-operator:0.0.9' })
+      await using blind = await blindOperator()
+      await operatorAsPod(world, elsewhere, { image: 'rtcnode/rtcnode-operator:0.0.9', port: blind.port })
       await apply({
         apiVersion: 'coordination.k8s.io/v1',
         kind: 'Lease',
@@ -381,6 +390,9 @@ suiteOfPools('kubectl rtc', { sideBySide: 3, operator: { flags: ['--metrics-addr
           `✗ system:serviceaccount:${elsewhere}:rtcnode may not, in namespace ${elsewhere}: .*lease.*\\n {4}→ `,
         ),
         /! this plugin is .*, the operator 0\.0\.9\n {4}→ /,
+        ...(addressOfMachine === undefined
+          ? []
+          : [/✗ rtcnode-operator-0 says: \[-\]registry failed: the registry cannot be seen\n {4}→ see to etcd/]),
         /\d problems, \d warnings?; /,
       )
       await cluster.api.call('DELETE', `/api/v1/namespaces/${elsewhere}`)

@@ -1,6 +1,8 @@
 // What the tests of the plugin need in a cluster: an operator that looks as if the chart had installed it, a person with few rights, a
 // host of its own.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
@@ -87,13 +89,13 @@ export const addressOfMachine = Object.values(networkInterfaces())
   .find(it => it !== undefined && it.family === 'IPv4' && !it.internal)?.address
 
 /**
- * A pod as the chart makes it, behind which the operator of this world answers. No kubelet looks after its host, so it stays as it is
- * told to be here.
+ * A pod as the chart makes it, behind which the operator of this world answers, or whoever listens on `port`. No kubelet looks after
+ * its host, so it stays as it is told to be here.
  */
 export async function operatorAsPod(
   { cluster, apply, operator }: World,
   namespace: string,
-  { image }: { image: string },
+  { image, port = metricsPortOf(operator.logPath) }: { image: string; port?: number },
 ): Promise<void> {
   const name = 'rtcnode-operator-0'
   await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'rtcnode', namespace } })
@@ -110,9 +112,7 @@ export async function operatorAsPod(
       nodeName: 'host-of-operators',
       serviceAccountName: 'rtcnode',
       tolerations: [{ operator: 'Exists' }],
-      containers: [
-        { name: 'operator', image, ports: [{ name: 'metrics', containerPort: metricsPortOf(operator.logPath) }] },
-      ],
+      containers: [{ name: 'operator', image, ports: [{ name: 'metrics', containerPort: port }] }],
     },
   })
   const podIP = addressOfMachine ?? '10.255.255.1'
@@ -124,6 +124,24 @@ export async function operatorAsPod(
       conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }],
     },
   })
+}
+
+/** Says what an operator says that does not see its registry. */
+export async function blindOperator(): Promise<{ port: number } & AsyncDisposable> {
+  const server = createServer((request, response) => {
+    const isAsked = request.url === '/readyz'
+    response
+      .writeHead(isAsked ? 503 : 404)
+      .end(isAsked ? '[+]caches ok\n[-]registry failed: the registry cannot be seen\nfailed\n' : '')
+  })
+  await new Promise<void>(resolve => server.listen(0, '0.0.0.0', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
 }
 
 function metricsPortOf(logPath: string): number {
