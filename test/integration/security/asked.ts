@@ -1,7 +1,7 @@
 // What somebody has asked of the API server, by its audit log; and which rows of the table of rights answer for it.
 import { readFileSync } from 'node:fs'
-import { type OperatorPermission, operatorPermissions, type Place } from '../../../operator/permissions.ts'
-import { ownNamespace, sfuNamespace } from './secured.ts'
+import { type OperatorPermission, operatorPermissions } from '../../../operator/permissions.ts'
+import type { Mode } from './secured.ts'
 
 export interface Asked {
   readonly verb: string
@@ -59,21 +59,15 @@ export interface Right {
   readonly verb: string
 }
 
-/** What the operator is granted where it looks after all namespaces, and has to ask for itself. */
-export const rightsOf = (rows: readonly OperatorPermission[] = operatorPermissions): Right[] =>
-  rows
-    .filter(({ where, byAdmission }) => where !== 'default' && byAdmission !== true)
+/** What the operator is granted, and has to ask for itself. */
+export const rightsIn = ({ namespaces }: Mode): Right[] =>
+  operatorPermissions
+    .filter(({ where, byAdmission }) => namespaces[where]?.length !== 0 && byAdmission !== true)
     .flatMap(row => row.resources.flatMap(resource => row.verbs.map(verb => ({ row, resource, verb }))))
 
-export const isAnswerFor = ({ row, resource, verb }: Right, asked: Asked): boolean =>
+export const isAnswerFor = ({ row, resource, verb }: Right, asked: Asked, { namespaces }: Mode): boolean =>
   row.group === asked.group &&
   resource === asked.resource &&
   verb === asked.verb &&
   (row.names === undefined || row.names.includes(asked.name ?? '')) &&
-  holdsIn(row.where, asked.namespace)
-
-function holdsIn(where: Place, namespace: string | undefined): boolean {
-  if (where === 'sfu') return namespace === sfuNamespace
-  if (where === 'own') return namespace === ownNamespace
-  return true
-}
+  (namespaces[row.where]?.includes(asked.namespace ?? '') ?? true)

@@ -10,13 +10,15 @@ import type { Operator } from '../harness/operator.ts'
 import { playScene, type Scene } from '../harness/scene.ts'
 import { startWorldWith, type World } from '../harness/world.ts'
 import { poolScene } from '../pool/pool-scene.ts'
-import { type Asked, askedBy, inWords, isAnswerFor, rightsOf } from './asked.ts'
+import { type Asked, askedBy, inWords, isAnswerFor, rightsIn } from './asked.ts'
 import {
-  clusterName,
+  allNamespaces,
   installRights,
+  type Mode,
   operatorKubeconfig,
   operatorUser,
   sfuNamespace,
+  someNamespaces,
   startSecuredOperator,
 } from './secured.ts'
 import { playStories } from './stories.ts'
@@ -41,16 +43,16 @@ const scaledObjects = {
   },
 }
 
-async function startPair(cluster: Cluster): Promise<Pair<Operator>> {
-  await installRights(cluster)
+async function startPair(cluster: Cluster, mode: Mode): Promise<Pair<Operator>> {
+  await installRights(cluster, mode)
   await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(scaledObjects) })
   await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/scaledobjects.keda.sh'])
   await until('our kinds to be known as owners', () => areKnownOwners(cluster), { withinMs: 60_000, everyMs: 500 })
   const kubeconfigPath = await operatorKubeconfig(cluster)
   const undo = new AsyncDisposableStack()
   try {
-    const one = undo.use(await startSecuredOperator(cluster, kubeconfigPath, 'one'))
-    const other = undo.use(await startSecuredOperator(cluster, kubeconfigPath, 'other'))
+    const one = undo.use(await startSecuredOperator(cluster, kubeconfigPath, 'one', mode))
+    const other = undo.use(await startSecuredOperator(cluster, kubeconfigPath, 'other', mode))
     return { one, other, [Symbol.asyncDispose]: () => undo.disposeAsync() }
   } catch (error) {
     await undo.disposeAsync()
@@ -68,57 +70,62 @@ async function areKnownOwners({ api }: Cluster): Promise<boolean> {
   return Boolean(await api.call('POST', '/api/v1/namespaces/default/pods?dryRun=All', pod))
 }
 
-suite('the rights of the operator', () => {
-  let world: World<Pair<Operator>>
-  let asked: readonly Asked[] = []
+function areThoseItUses(title: string, mode: Mode): void {
+  suite(title, () => {
+    let world: World<Pair<Operator>>
+    let asked: readonly Asked[] = []
 
-  before(
-    async () => {
-      // OpenShift has this plugin on.
-      const admissionPlugins = ['OwnerReferencesPermissionEnforcement']
-      world = await startWorldWith(startPair, { cluster: { auditLog: 'reads too', admissionPlugins } })
-    },
-    { timeout: 300_000 },
-  )
-  after(() => world?.[Symbol.asyncDispose]())
-
-  test('it goes through whole stories, and nobody is cut', { timeout: 240_000 }, () =>
-    playScene(
-      world,
-      'stories',
-      async plain => {
-        const scene = autoscalerScene(poolScene(plain, world), world)
-        await playStories(scene, world.apply, world.operator)
-        asked = askedBy(operatorUser, world.cluster.auditLogPath ?? '')
-        await withoutFinalizersNoOwnerIsNamed(plain, world)
+    before(
+      async () => {
+        // OpenShift has this plugin on.
+        const admissionPlugins = ['OwnerReferencesPermissionEnforcement']
+        const cluster = { auditLog: 'reads too', admissionPlugins } as const
+        world = await startWorldWith(it => startPair(it, mode), { cluster })
       },
-      { namespace: sfuNamespace },
-    ),
-  )
-
-  test('nothing that it asked for was forbidden, by roles or by policies', () => {
-    const refused = asked.filter(it => !it.allowed || [400, 403, 422].includes(it.answer))
-    assert.deepEqual(refused.map(inWords), [])
-  })
-
-  test('every right it has was used', () => {
-    const unused = rightsOf().filter(right => !asked.some(it => isAnswerFor(right, it)))
-    assert.deepEqual(
-      unused.map(({ row, resource, verb }) => `${verb} ${resource} in ${row.where}: ${row.why}`),
-      [],
+      { timeout: 300_000 },
     )
-  })
+    after(() => world?.[Symbol.asyncDispose]())
 
-  test('whatever it asked for is in the table', () => {
-    const rights = rightsOf()
-    const strange = asked.filter(it => !rights.some(right => isAnswerFor(right, it)))
-    assert.deepEqual(strange.map(inWords), [])
+    test('it goes through whole stories, and nobody is cut', { timeout: 240_000 }, () =>
+      playScene(
+        world,
+        'stories',
+        async plain => {
+          const scene = autoscalerScene(poolScene(plain, world), world)
+          await playStories(scene, world.apply, world.operator)
+          asked = askedBy(operatorUser, world.cluster.auditLogPath ?? '')
+          await withoutFinalizersNoOwnerIsNamed(plain, world.cluster, mode)
+        },
+        { namespace: sfuNamespace },
+      ),
+    )
+
+    test('nothing that it asked for was forbidden, by roles or by policies', () => {
+      const refused = asked.filter(it => !it.allowed || [400, 403, 422].includes(it.answer))
+      assert.deepEqual(refused.map(inWords), [])
+    })
+
+    test('every right it has was used', () => {
+      const unused = rightsIn(mode).filter(right => !asked.some(it => isAnswerFor(right, it, mode)))
+      assert.deepEqual(
+        unused.map(({ row, resource, verb }) => `${verb} ${resource} in ${row.where}: ${row.why}`),
+        [],
+      )
+    })
+
+    test('whatever it asked for is in the table', () => {
+      const rights = rightsIn(mode)
+      const strange = asked.filter(it => !rights.some(right => isAnswerFor(right, it, mode)))
+      assert.deepEqual(strange.map(inWords), [])
+    })
   })
-})
+}
+
+areThoseItUses('the rights of an operator for all namespaces', allNamespaces)
+areThoseItUses('the rights of an operator for some namespaces', someNamespaces)
 
 /** The one right that no request of its own shows: taken away, the API server takes no owner whose deletion waits. */
-async function withoutFinalizersNoOwnerIsNamed(scene: Scene, { cluster }: World<Pair<Operator>>): Promise<void> {
-  const path = `/apis/rbac.authorization.k8s.io/v1/clusterroles/${clusterName}`
+async function withoutFinalizersNoOwnerIsNamed(scene: Scene, cluster: Cluster, { role: path }: Mode): Promise<void> {
   const { rules } = (await cluster.api.call('GET', path)) as { rules: { resources: string[] }[] }
   const others = rules.filter(({ resources }) => !resources.some(it => it.endsWith('/finalizers')))
   assert.equal(others.length, rules.length - 1)

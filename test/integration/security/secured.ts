@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import type { Place } from '../../../operator/permissions.ts'
 import { ApiRefused } from '../../cluster/api-client.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { until } from '../../cluster/until.ts'
@@ -16,15 +17,43 @@ export const operatorUser = `system:serviceaccount:${ownNamespace}:rtcnode`
 /** Begins the name of everything the chart makes that has no namespace. */
 export const clusterName = `${ownNamespace}-rtcnode`
 
+/** How the chart is installed: to look after all namespaces, or after some. */
+export interface Mode {
+  readonly values: object
+  /** What the chart then tells the operator. */
+  readonly flags: readonly string[]
+  /** Where the rows of the table hold; undefined: everywhere. */
+  readonly namespaces: Readonly<Record<Place, readonly string[] | undefined>>
+  /** Path of the role with what holds in `watched`. */
+  readonly role: string
+}
+
+const roles = '/apis/rbac.authorization.k8s.io/v1'
+const alike = { cluster: undefined, sfu: [sfuNamespace], own: [ownNamespace] }
+
+export const allNamespaces: Mode = {
+  values: {},
+  flags: [],
+  namespaces: { ...alike, watched: undefined, default: [] },
+  role: `${roles}/clusterroles/${clusterName}`,
+}
+
+export const someNamespaces: Mode = {
+  values: { watchNamespaces: [sfuNamespace] },
+  flags: [`--watch-namespaces=${sfuNamespace}`],
+  namespaces: { ...alike, watched: [sfuNamespace], default: ['default'] },
+  role: `${roles}/namespaces/${sfuNamespace}/roles/${clusterName}-watched`,
+}
+
 /** Of the chart; the operator itself is a process of the test. */
 const kinds = ['Namespace', 'ServiceAccount', 'Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']
 const policies = ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding']
 
 /** Resolves when the policies are in force. */
-export async function installRights(cluster: Cluster): Promise<void> {
+export async function installRights(cluster: Cluster, { values } = allNamespaces): Promise<void> {
   await ensureNamespace(cluster, ownNamespace)
   // The class of the simulated SFUs has an agent of this image.
-  const manifests = await render({ image: { repository: 'sim' } })
+  const manifests = await render({ ...values, image: { repository: 'sim' } })
   const items = ofKind(manifests, ...kinds, ...policies).filter(
     ({ metadata }) => metadata.annotations?.['helm.sh/hook'] === undefined,
   )
@@ -64,5 +93,14 @@ export async function operatorKubeconfig(cluster: Cluster): Promise<string> {
 }
 
 /** Needs installRights. */
-export const startSecuredOperator = (cluster: Cluster, kubeconfigPath: string, identity: string): Promise<Operator> =>
-  startOperator(cluster, { identity, kubeconfigPath, flags: [...shortLease, `--trial-namespace=${sfuNamespace}`] })
+export const startSecuredOperator = (
+  cluster: Cluster,
+  kubeconfigPath: string,
+  identity: string,
+  { flags } = allNamespaces,
+): Promise<Operator> =>
+  startOperator(cluster, {
+    identity,
+    kubeconfigPath,
+    flags: [...shortLease, `--trial-namespace=${sfuNamespace}`, ...flags],
+  })

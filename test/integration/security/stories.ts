@@ -10,6 +10,8 @@ import { isOpen, only } from '../pool/pool-scene.ts'
 type Apply = World['apply']
 
 const pool = 'eu'
+/** What happens twice becomes a series of events. */
+const onceAndAgain = ['once', 'again']
 const managedBy = 'app.kubernetes.io/managed-by'
 const template = (region: string) => ({ metadata: { labels: { fleet: pool } }, spec: { className: 'sim', region } })
 
@@ -24,20 +26,22 @@ export async function playStories(scene: AutoscalerScene, apply: Apply, operator
 }
 
 async function classesAreTried(scene: AutoscalerScene, apply: Apply): Promise<void> {
-  await apply(simClass('broken', { container: { name: 'livekit' } }))
-  await expectAccepted(scene, 'broken', 'False')
+  for (const time of onceAndAgain) {
+    await apply(simClass('broken', { container: { name: 'livekit' }, labels: { time } }))
+    await expectAccepted(scene, 'broken', 'False')
+  }
   await expectAccepted(scene, 'sim', 'True')
 }
 
-export async function expectAccepted(scene: AutoscalerScene, name: string, status: string): Promise<void> {
+async function expectAccepted(scene: AutoscalerScene, name: string, status: string): Promise<void> {
   const condition = `--for=jsonpath={.status.conditions[?(@.type=="Accepted")].status}=${status}`
   await scene.kubectl('wait', condition, '--timeout=50s', `rtcnodeclass/${name}`)
 }
 
-/** What happens twice becomes a series; labels that are taken off come back. */
+/** Labels that are taken off come back. */
 async function aNodeIsDisturbed(scene: AutoscalerScene): Promise<void> {
   const node = await scene.busyNode({ name: 'lone', region: 'elsewhere' })
-  for (const _ of ['once', 'again']) {
+  for (const _ of onceAndAgain) {
     await cordon(scene, node, true)
     await scene.expectReason(node, 'Cordoned')
     await cordon(scene, node, false)
