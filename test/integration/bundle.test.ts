@@ -1,9 +1,11 @@
 // The program as it is shipped: one file that runs where there is no node_modules folder.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { allCrdsYaml } from '../../operator/crds.ts'
@@ -44,3 +46,48 @@ test('it simulates, and draws where there is no browser', async () => {
 test('an agent without configuration names what is missing', async () => {
   await assert.rejects(rtcnode('agent'), /RTCNODE_NAME.*expected/)
 })
+
+test('the operator runs nothing of the libraries for traces, unless there is an endpoint', async () => {
+  assert.equal(await runsTraceLibrary(), false)
+  assert.equal(await runsTraceLibrary('--traces-endpoint=http://127.0.0.1:1'), true)
+})
+
+/** Whether V8 ran the part of the file that the exporter is in, while an operator began that reaches nobody. */
+async function runsTraceLibrary(...flags: string[]): Promise<boolean> {
+  const [kubeconfig, coverage] = [join(folder, 'kubeconfig'), mkdtempSync(join(folder, 'coverage-'))]
+  const nowhere = {
+    clusters: [{ name: 'none', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'nobody', user: { token: 'none' } }],
+    contexts: [{ name: 'none', context: { cluster: 'none', user: 'nobody' } }],
+    'current-context': 'none',
+  }
+  writeFileSync(kubeconfig, JSON.stringify(nowhere))
+  const places = [`--kubeconfig=${kubeconfig}`, '--registry-endpoints=http://127.0.0.1:1', '--metrics-port=0']
+  const operator = spawn(process.execPath, [program, 'run', ...places, '--metrics-address=127.0.0.1', ...flags], {
+    env: { NODE_V8_COVERAGE: coverage },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    signal: AbortSignal.timeout(60_000),
+  })
+  const ended = once(operator, 'exit')
+  for await (const line of createInterface(operator.stdout)) if (line.includes('"msg":"started"')) operator.kill()
+  await ended
+  const [report = ''] = readdirSync(coverage)
+  const { result } = JSON.parse(readFileSync(join(coverage, report), 'utf8')) as CoverageReport
+  const at = readFileSync(program, 'utf8').indexOf('OTel-OTLP-Exporter-JavaScript')
+  assert.ok(at > 0, 'the exporter is in the file')
+  const around = result
+    .filter(({ url }) => url.endsWith('/rtcnode.js'))
+    .flatMap(({ functions }) => functions.flatMap(({ ranges }) => ranges))
+    .filter(({ startOffset, endOffset }) => startOffset <= at && at < endOffset)
+    .toSorted((a, b) => a.endOffset - a.startOffset - (b.endOffset - b.startOffset))
+  return (around[0]?.count ?? 0) > 0
+}
+
+interface CoverageReport {
+  readonly result: readonly {
+    readonly url: string
+    readonly functions: readonly {
+      readonly ranges: readonly { readonly startOffset: number; readonly endOffset: number; readonly count: number }[]
+    }[]
+  }[]
+}
