@@ -12,6 +12,7 @@ import type { tallyMetricTable } from './metrics.ts'
 /** Why calls ended that their people did not end. */
 export const cutCauses = ['deadline', 'pod-deleted', 'sfu-restart', 'node-lost'] as const
 export type CutCause = (typeof cutCauses)[number]
+type Evicting = Extract<CutCause, 'deadline' | 'pod-deleted'>
 
 /**
  * `empty`: all had left. `deadline`: those who were left were moved off. `given-up`: nobody answered, so steps were left out.
@@ -24,7 +25,7 @@ export interface Tally {
   /** A look at a node that is there; `heartbeat`: its own, if that is fresh. */
   look(node: RTCNode, heartbeat: Heartbeat | undefined, now: Instant): void
   /** Its agent was told to move off those who are left. */
-  evicted(key: ObjectKey, cause: Extract<CutCause, 'deadline' | 'pod-deleted'>): void
+  evicted(key: ObjectKey, cause: Evicting): void
   /** There is no such RTCNode any more. */
   gone(key: ObjectKey, now: Instant | undefined): void
 }
@@ -39,8 +40,8 @@ interface Life {
   bootId: string | undefined
   /** As last heard. */
   people: number
-  /** Those on it were moved off, and are counted. */
-  isEvicted: boolean
+  /** Why those on it were moved off; they are counted. */
+  evictedFor: Evicting | undefined
   hasGivenUp: boolean
   drainingSince: Instant | undefined
 }
@@ -61,10 +62,8 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
   }
 
   function end(key: ObjectKey, life: Life, now: Instant | undefined): void {
-    const isLost = life.people > 0 && !life.isEvicted
-    if (isLost) cut(key, life.people, 'node-lost')
-    if (life.drainingSince !== undefined && now !== undefined)
-      ended(life.drainingSince, isLost ? 'lost' : outcomeOf(life), now)
+    if (isLost(life)) cut(key, life.people, 'node-lost')
+    if (life.drainingSince !== undefined && now !== undefined) ended(life.drainingSince, outcomeOf(life), now)
     lives.delete(key)
   }
 
@@ -77,7 +76,7 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
       uid,
       bootId: undefined,
       people: 0,
-      isEvicted: false,
+      evictedFor: undefined,
       hasGivenUp: false,
       drainingSince: undefined,
     }
@@ -102,7 +101,7 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
       if (heartbeat !== undefined) {
         // Sessions of an older boot are gone, whoever has come back since.
         const hasRestarted = life.bootId !== undefined && life.bootId !== heartbeat.bootId
-        if (hasRestarted && !life.isEvicted) cut(key, life.people, 'sfu-restart')
+        if (hasRestarted && life.evictedFor === undefined) cut(key, life.people, 'sfu-restart')
         life.bootId = heartbeat.bootId
         life.people = heartbeat.sessions
       }
@@ -110,9 +109,9 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
     },
     evicted(key, cause) {
       const life = lives.get(key)
-      if (life === undefined || life.isEvicted) return
+      if (life === undefined || life.evictedFor !== undefined) return
       cut(key, life.people, cause)
-      life.isEvicted = true
+      life.evictedFor = cause
     },
     gone(key, now) {
       const life = lives.get(key)
@@ -121,7 +120,10 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
   }
 }
 
-function outcomeOf({ hasGivenUp, isEvicted }: Life): DrainOutcome {
-  if (hasGivenUp) return 'given-up'
-  return isEvicted ? 'deadline' : 'empty'
+const isLost = ({ people, evictedFor }: Life): boolean => people > 0 && evictedFor === undefined
+
+function outcomeOf(life: Life): DrainOutcome {
+  if (isLost(life) || life.evictedFor === 'pod-deleted') return 'lost'
+  if (life.hasGivenUp) return 'given-up'
+  return life.evictedFor === 'deadline' ? 'deadline' : 'empty'
 }

@@ -60,6 +60,7 @@ if (skip === false) {
       await expectSilence(prometheus)
 
       const draining = await playStory(scene, world, crowd)
+      expectCounted(await operator.metrics())
       await expectFullPanels(prometheus, { node: draining })
       await expectExportedAsTried(prometheus)
       await expectAlerts(prometheus, [
@@ -82,6 +83,30 @@ if (skip === false) {
     })
   })
 } else test('monitoring', { skip }, () => undefined)
+
+/** Of the story: two who were on `late` at its deadline, two on `crashing`, two on `lost`; `quick` was empty. */
+function expectCounted(metrics: string): void {
+  const counted = metrics.matchAll(
+    /^rtcnode_(?:participants_(cut)_total|(drain)_duration_seconds_count)\{\w+="([\w-]+)"\} ([1-9]\d*)$/gm,
+  )
+  assert.deepEqual(
+    Object.fromEntries(
+      [...counted].map(([, cut, drain, word = '', count]) => {
+        // Whether the operator saw the deletion of the pod before its end is a matter of milliseconds.
+        const cause = word.replace(/^(node-lost|pod-deleted)$/, 'node-lost or pod-deleted')
+        return [`${cut ?? drain} ${cause}`, Number(count)]
+      }),
+    ),
+    {
+      'cut deadline': 2,
+      'cut sfu-restart': 2,
+      'cut node-lost or pod-deleted': 2,
+      'drain deadline': 1,
+      'drain empty': 1,
+      'drain lost': 1,
+    },
+  )
+}
 
 /** A replica that stands by tells about itself; of the fleet it keeps silent, or every sum would count twice. */
 async function expectToldByLeaderAlone({ cluster, operator }: World): Promise<void> {

@@ -1,5 +1,5 @@
 // What happens in the test of the dashboards, so that each panel has something to show: a pool at rest; then a crowd, drains of both
-// ends, a node that cannot start, an SFU that crashes, and somebody who writes nonsense into the registry.
+// ends, a node that cannot start, an SFU that crashes, a pod that is lost, and somebody who writes nonsense into the registry.
 import type { AutoscalerScene } from '../autoscaler/autoscaler-scene.ts'
 import type { Crowd } from '../autoscaler/crowd.ts'
 import { simClass } from '../harness/class.ts'
@@ -31,7 +31,8 @@ export async function playStory(scene: AutoscalerScene, { apply, etcd }: World, 
   await etcd.put(`/sfu/nodes/${scene.namespace}/ghost`).value('nonsense').exec()
   await apply(simClass('nowhere', { pod: { nodeSelector: { 'test/no': 'where' } } }))
   await scene.applyNode({ name: 'stuck', className: 'nowhere' })
-  const [crashing, late, quick] = await Promise.all([
+  const [lost, crashing, late, quick] = await Promise.all([
+    scene.busyNode({ name: 'lost' }),
     scene.busyNode({ name: 'crashing' }),
     scene.busyNode({ name: 'late', drain: { deadlineSeconds: 2 } }),
     scene.runningNode({ name: 'quick' }),
@@ -40,9 +41,12 @@ export async function playStory(scene: AutoscalerScene, { apply, etcd }: World, 
   await scene.expectReplicas(POOL, 4)
 
   scene.sfu(crashing).crash()
+  scene.judgesItself(lost)
+  await scene.kubectl('delete', 'pod', lost, '--force', '--grace-period=0')
   for (const node of [late, quick]) await scene.deleteNode(node)
   await scene.expectGone(late)
   await scene.expectGone(quick)
+  await scene.expectGone(lost)
   await scene.expectReason('stuck', 'Unschedulable')
   await etcd.put(`/sfu/nodes/${scene.namespace}/ghost`).value('more nonsense').exec()
 

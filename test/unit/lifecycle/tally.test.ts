@@ -80,8 +80,9 @@ test('a pod deleted behind our back, with people on it when its grace ends', asy
   look(running, 10, { sessions: 2 })
   tally.evicted(key, 'pod-deleted')
   look(running, 20, { sessions: 0 })
-  tally.gone(key, at(30))
-  assert.deepEqual(await counted(), { 'cut pod-deleted': 2 })
+  look(aDrainingNode(), 101)
+  tally.gone(key, at(105))
+  assert.deepEqual(await counted(), { 'cut pod-deleted': 2, 'drain lost': 1 })
 })
 
 test('a node that its pool closes and reopens: a drain that was called off', async () => {
