@@ -5,6 +5,7 @@ import type { Pod } from '../../operator/api/core.ts'
 import type { RTCNode } from '../../operator/api/rtcnode.ts'
 import { operatorEnvironment } from '../../operator/node-options.ts'
 import { type Cluster, type ClusterOptions, startCluster } from '../cluster/cluster.ts'
+import { applyCrds } from '../cluster/crds.ts'
 import { until } from '../cluster/until.ts'
 import { simClass } from '../integration/harness/class.ts'
 import { ensureNamespace, type Operator, type OperatorOptions, startOperator } from '../integration/harness/operator.ts'
@@ -31,9 +32,7 @@ export async function startStage(options: ClusterOptions): Promise<Stage> {
   const undo = new AsyncDisposableStack()
   try {
     const cluster = undo.use(await startCluster({ highThroughput: true, log: () => undefined, ...options }))
-    const crds = join(root, 'crds')
-    await cluster.kubectl(['apply', '-f', crds])
-    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds])
+    await applyCrds(cluster)
     await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(benchClass()) })
     await ensureNamespace(cluster, 'rtcnode-system')
     const nodes = undo.use(await momentsOf<RTCNode>(cluster, rtcnodesPath, node => node.status?.phase === 'Running'))

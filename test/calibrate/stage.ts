@@ -5,6 +5,7 @@ import { parseScrape, type Scrape } from '../../operator/agent/livekit/metrics.t
 import { systemClock } from '../../operator/ambient/clock.ts'
 import type { Heartbeat } from '../../operator/api/heartbeat.ts'
 import { demoClass, demoKeys } from '../cluster/classes.ts'
+import { applyCrds } from '../cluster/crds.ts'
 import { startStockedCluster } from '../cluster/stocked.ts'
 import { recordHistory } from '../integration/harness/history.ts'
 import { startOperator } from '../integration/harness/operator.ts'
@@ -33,9 +34,7 @@ export async function startStage(cpuLimitCores: number, log: (line: string) => v
   try {
     const cluster = undo.use(await startStockedCluster(1, log))
     for (const host of cluster.hosts) host.favour()
-    const crds = join(root, 'crds')
-    await cluster.kubectl(['apply', '-f', crds])
-    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds])
+    await applyCrds(cluster)
     await cluster.kubectl(['apply', '-f-'], { input: demoClass({ sfuCpuLimit: `${cpuLimitCores * 1_000}m` }) })
     const history = undo.use(recordHistory(cluster))
     undo.use(await startOperator(cluster, { program: join(root, 'dist/rtcnode.js') }))

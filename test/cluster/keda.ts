@@ -5,6 +5,7 @@ import { isHealthy } from './api-client.ts'
 import { ensureBinaries, sourcesOf } from './binaries.ts'
 import { writeIdentity, writePem } from './certificates.ts'
 import type { Cluster } from './cluster.ts'
+import { applyCrds } from './crds.ts'
 import { createPorts } from './ports.ts'
 import { type Server, startServer } from './process.ts'
 import { until } from './until.ts'
@@ -24,9 +25,7 @@ export async function startKeda(cluster: Cluster, { log = console.error } = {}):
   await using undo = new AsyncDisposableStack()
   const binaries = await ensureBinaries(kedaBinaries, { log })
   const crds = join(await sourcesOf('keda-operator', 'github.com/kedacore/keda/v2'), 'config/crd/bases')
-  // One of them is too long for the annotation of a client-side apply.
-  await cluster.kubectl(['apply', '--server-side', '-f', crds])
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds])
+  await applyCrds(cluster, crds)
 
   const ports = createPorts()
   undo.defer(() => ports.release())

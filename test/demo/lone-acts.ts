@@ -1,5 +1,6 @@
 // The first part of the story: lone nodes, from Pending to gone, and what a drain does to the people on them.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { crdsEstablished } from '../cluster/crds.ts'
 import { until } from '../cluster/until.ts'
 import { startOperator } from '../integration/harness/operator.ts'
 import { isServing, phaseOf, reasonOf, sessionsOf, takesNoRooms } from './node-seen.ts'
@@ -34,7 +35,7 @@ export const loneActs: readonly Act[] = [
 async function askForNodes(scene: Scene): Promise<void> {
   const { stage, observer, verdict, nodes, screen } = scene
   await kubectl(scene, ['apply', '-f', 'crds'])
-  await stage.cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', 'crds'])
+  await crdsEstablished(stage.cluster, ['-f', 'crds'])
   screen.command('kubectl apply -f examples/livekit-keys.yaml -f examples/livekit-class.yaml')
   await stage.cluster.kubectl(['apply', '-f-'], { input: stage.classManifest })
   await kubectl(scene, ['apply', '-f', 'examples/nodes.yaml'])

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Etcd3 } from 'etcd3'
 import { demoClass } from '../cluster/classes.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { applyCrds } from '../cluster/crds.ts'
 import { startStockedCluster } from '../cluster/stocked.ts'
 import { until } from '../cluster/until.ts'
 import { type History, recordHistory } from '../integration/harness/history.ts'
@@ -31,9 +32,7 @@ export async function startRealWorld(log: (line: string) => void): Promise<RealW
   const undo = new AsyncDisposableStack()
   try {
     const cluster = undo.use(await startStockedCluster(2, log))
-    const crds = join(root, 'crds')
-    await cluster.kubectl(['apply', '-f', crds])
-    await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds])
+    await applyCrds(cluster)
     for (const network of ['PodNetwork', 'HostNetwork'] as const) {
       await cluster.kubectl(['apply', '-f-'], { input: demoClass({ network }) })
     }

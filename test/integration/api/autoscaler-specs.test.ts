@@ -1,17 +1,15 @@
 // Bad autoscalers, on a real API server: each is refused with the name of the field, its value and what to do about it.
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { API_VERSION } from '../../../operator/api/meta.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
+import { applyCrds } from '../../cluster/crds.ts'
 import { areRefused, type Refusals } from './refusals.ts'
 
-const crds = join(import.meta.dirname, '../../../crds')
 let cluster: Cluster
 before(async () => {
   cluster = await startCluster()
-  await cluster.kubectl(['apply', '-f', crds])
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crds])
+  await applyCrds(cluster)
 })
 after(() => cluster.stop())
 

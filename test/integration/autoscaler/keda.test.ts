@@ -2,6 +2,7 @@
 // them. Its CRDs are enough for that.
 import { join } from 'node:path'
 import { sourcesOf } from '../../cluster/binaries.ts'
+import { applyCrds } from '../../cluster/crds.ts'
 import { conditionOf } from '../pool/pool-scene.ts'
 import { suiteOfAutoscalers } from './autoscaler-scene.ts'
 
@@ -27,8 +28,7 @@ suiteOfAutoscalers('an autoscaler and KEDA', { sideBySide: 1 }, promise => {
       await sourcesOf('keda-operator', 'github.com/kedacore/keda/v2'),
       'config/crd/bases/keda.sh_scaledobjects.yaml',
     )
-    await world.cluster.kubectl(['apply', '--server-side', '-f', crd])
-    await world.cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crd])
+    await applyCrds(world.cluster, crd)
     await world.apply(scaledObject(scene.namespace, pool))
     const message = /ScaledObject “by-people” set spec\.replicas of pool “eu”; delete them, or this RTCAutoscaler/
     await scene.expectActive(a, 'ExternallyManaged', { status: 'False', message, withinMs: 90_000 })

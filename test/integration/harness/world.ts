@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { Etcd3 } from 'etcd3'
 import { type Cluster, type ClusterOptions, startCluster } from '../../cluster/cluster.ts'
-import { until } from '../../cluster/until.ts'
+import { applyCrds } from '../../cluster/crds.ts'
 import { type SfuFleet, startFleet } from '../../sfu/fleet.ts'
 import { simClass } from './class.ts'
 import { type History, recordHistory } from './history.ts'
@@ -30,8 +30,6 @@ export interface WorldOptions {
   readonly crowd?: number
 }
 
-const crdsFolder = join(import.meta.dirname, '../../../crds')
-
 export const startWorld = (options: WorldOptions = {}): Promise<World> =>
   startWorldWith(cluster => startOperator(cluster, options.operator), options)
 
@@ -43,11 +41,7 @@ export async function startWorldWith<O extends AsyncDisposable>(
   const undo = new AsyncDisposableStack()
   try {
     const cluster = undo.use(await startCluster({ kwokNodes: 2, ...options.cluster }))
-    await cluster.kubectl(['apply', '-f', crdsFolder])
-    // kubectl gives up on a CRD that bears no condition at all yet.
-    const established = () =>
-      cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', '-f', crdsFolder])
-    await until('the CRDs to be established', established, { withinMs: 60_000, everyMs: 200 })
+    await applyCrds(cluster)
     const etcd = new Etcd3({ hosts: cluster.registry.endpoints })
     undo.defer(() => etcd.close())
     const history = undo.use(recordHistory(cluster))

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { Cluster } from '../../cluster/cluster.ts'
+import { crdsEstablished } from '../../cluster/crds.ts'
 import { until } from '../../cluster/until.ts'
 import { autoscalerScene } from '../autoscaler/autoscaler-scene.ts'
 import type { Pair } from '../faults/pair.ts'
@@ -46,7 +47,7 @@ const scaledObjects = {
 async function startPair(cluster: Cluster, mode: Mode): Promise<Pair<Operator>> {
   await installRights(cluster, mode)
   await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(scaledObjects) })
-  await cluster.kubectl(['wait', '--for=condition=Established', '--timeout=30s', 'crd/scaledobjects.keda.sh'])
+  await crdsEstablished(cluster, ['crd/scaledobjects.keda.sh'])
   await until('our kinds to be known as owners', () => areKnownOwners(cluster), { withinMs: 60_000, everyMs: 500 })
   const kubeconfigPath = await operatorKubeconfig(cluster)
   const undo = new AsyncDisposableStack()
