@@ -9,13 +9,14 @@ import { crdOf } from '../../../operator/api/crd.ts'
 import { kinds } from '../../../operator/api/kinds.ts'
 import { API_VERSION } from '../../../operator/api/meta.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
-import { applyCrds } from '../../cluster/crds.ts'
+import { crdsEstablished } from '../../cluster/crds.ts'
 
 const root = join(import.meta.dirname, '../../..')
 let cluster: Cluster
 before(async () => {
   cluster = await startCluster()
-  await applyCrds(cluster)
+  await cluster.kubectl(['apply', '-f', join(root, 'crds')])
+  await crdsEstablished(cluster, ['crd', ...crdNames])
 })
 after(() => cluster.stop())
 

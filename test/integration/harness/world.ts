@@ -1,6 +1,5 @@
 // Everything the operator lives in, for the tests of one file: cluster with fake nodes, CRDs, a class, the operator, a fleet
 // of simulated SFUs, and a bystander who records what happens. `suiteInWorld` gives each of its tests a namespace.
-import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { Etcd3 } from 'etcd3'
 import { type Cluster, type ClusterOptions, startCluster } from '../../cluster/cluster.ts'
