@@ -65,6 +65,7 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
   })
 
   test('an upgrade replaces operators and registry, its rollback does so again', async () => {
+    const former = it.pods('operator')
     const generations = [uids()]
     await it.upgrade({ operator: { podAnnotations: { generation: '2' } }, registry: { quotaMiB: 512 } })
     generations.push(uids())
@@ -72,6 +73,10 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
     await it.helm(['rollback', RELEASE, '--wait', '--timeout=110s'])
     generations.push(uids())
     await allIsWell()
+    await it.until('the former operators to end', () => former.every(pod => versionsOf(pod).at(-1)?.is === undefined))
+    // By themselves, although the registry went away under them: nobody had to be killed.
+    const ends = former.map(pod => versionsOf(pod).findLast(({ is }) => is)?.is?.status?.phase)
+    assert.deepEqual(ends, ['Succeeded', 'Succeeded'])
     for (const uid of generations.flat()) assert.equal(generations.filter(pods => pods.includes(uid)).length, 1)
   })
 
@@ -153,6 +158,8 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
       `${count} nodes to serve`,
       () => it.nodes().filter(node => readyOf(node)?.reason === 'Serving').length === count,
     )
+
+  const versionsOf = ({ metadata }: Pod) => it.history.pods(`${NAMESPACE}/${metadata.name}`)
 
   const uids = () => [...it.pods('operator'), ...it.pods('registry')].map(({ metadata }) => metadata.uid)
 
