@@ -86,7 +86,8 @@ export async function startPrometheus({ folder, targets, ruleFiles }: Prometheus
 }
 
 /** Debian's promtool. Resolves with what it says; rejects when it finds fault. */
-export const promtool = (...args: string[]): Promise<string> => run('promtool', args, { timeoutSeconds: 60 })
+export const promtool = (args: string[], input = ''): Promise<string> =>
+  run('promtool', args, { input, timeoutSeconds: 60 })
 
 async function ask<T>(address: string, path: string): Promise<T> {
   const answer = await fetch(`http://${address}/api/v1/${path}`, { signal: AbortSignal.timeout(10_000) })

@@ -6,6 +6,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
+import { metricSections } from '../../../scripts/metrics-reference.ts'
 import { alerts } from '../../../scripts/monitoring/alerts.ts'
 import { dashboards } from '../../../scripts/monitoring/dashboards.ts'
 import { ensurePrometheus } from '../../cluster/debian.ts'
@@ -31,13 +33,19 @@ test('every alert is tried', () => {
   )
 })
 
+test('promtool finds no fault with the metrics of operator and agent', { skip }, async () => {
+  const registry = metricRegistry()
+  for (const { table } of metricSections) metricsFrom(registry, table)
+  await promtool(['check', 'metrics'], await registry.metrics())
+})
+
 test('the rules are well-formed, and each alert fires by its own series and by no other', { skip }, async () => {
-  await promtool('check', 'rules', ruleFile)
+  await promtool(['check', 'rules', ruleFile])
   const folder = mkdtempSync(join(tmpdir(), 'rtcnode-rules-'))
   try {
     const file = join(folder, 'tests.yaml')
     writeFileSync(file, ruleTestFile(ruleFile))
-    await promtool('test', 'rules', file)
+    await promtool(['test', 'rules', file])
   } finally {
     rmSync(folder, { recursive: true })
   }
