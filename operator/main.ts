@@ -25,17 +25,23 @@ program
   .command('agent')
   .description('run the sidecar beside one SFU; configured by the environment that the operator writes into the pod')
   .action(async () => {
-    const [{ parseAgentConfig }, { runAgent }, { metricRegistry }, { systemClock }, { systemRandom }] =
+    const [{ parseAgentConfig }, { runAgent }, { metricRegistry }, { tracesFor }, { systemClock }, { systemRandom }] =
       await Promise.all([
         import('./agent/config.ts'),
         import('./agent/agent.ts'),
         import('./telemetry/metrics.ts'),
+        import('./telemetry/traces-for.ts'),
         import('./ambient/clock.ts'),
         import('./ambient/random.ts'),
       ])
     const config = parseAgentConfig(environment())
-    const deps = { clock: systemClock, random: systemRandom, metricRegistry: metricRegistry() }
-    await untilSignal(config.logLevel, (log, signal) => runAgent(config, { ...deps, log }, signal))
+    const registry = metricRegistry()
+    await untilSignal(config.logLevel, async (log, signal) => {
+      const ambient = { clock: systemClock, random: systemRandom, log }
+      const who = { service: 'rtcnode-agent', version: packageJson.version, identity: config.podUID }
+      const traces = await tracesFor(config.tracesEndpoint, { ...ambient, ...who, registry })
+      await runAgent(config, { ...ambient, metricRegistry: registry, traces }, signal)
+    })
   })
 
 const certificates = program

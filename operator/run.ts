@@ -53,10 +53,9 @@ import { leadersIntents } from './registry/leaders-intents.ts'
 import { registryMetricTable } from './registry/metrics.ts'
 import { healthServer } from './telemetry/health.ts'
 import type { Logger } from './telemetry/log.ts'
-import { expositionOf, type MetricRegistry, metricRegistry, metricsFrom } from './telemetry/metrics.ts'
-import type { TracesOptions } from './telemetry/otlp-traces.ts'
+import { expositionOf, metricRegistry, metricsFrom } from './telemetry/metrics.ts'
 import { runtimeMetrics } from './telemetry/runtime.ts'
-import { noTraces, type Traces, traceMetricTable } from './telemetry/traces.ts'
+import { tracesFor } from './telemetry/traces-for.ts'
 
 const podType: ResourceType<Pod> = { apiVersion: 'v1', kind: 'Pod', plural: 'pods', namespaced: true }
 const hostType: ResourceType<Host> = { apiVersion: 'v1', kind: 'Node', plural: 'nodes', namespaced: false }
@@ -74,7 +73,13 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   const ofFleet = metricRegistry()
   runtimeMetrics(registry, version)
   const identity = config.identity ?? `${hostname()}_${systemRandom.uuid()}`
-  const traces = await tracesFor(config.tracesEndpoint, { ...ambient, version, identity, registry })
+  const traces = await tracesFor(config.tracesEndpoint, {
+    ...ambient,
+    service: 'rtcnode-operator',
+    version,
+    identity,
+    registry,
+  })
   const common = { ...ambient, metrics: kubeMetrics(registry), traces }
 
   const transport = await kubeTransport({
@@ -229,16 +234,6 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   etcd.close()
   await Promise.all([transport.close(), health.close(), traces.close()])
   log.info('stopped')
-}
-
-/** The libraries are large and most do without: they are loaded only for an endpoint. */
-async function tracesFor(
-  endpoint: string | undefined,
-  { registry, ...others }: Omit<TracesOptions, 'endpoint' | 'metrics'> & { registry: MetricRegistry },
-): Promise<Traces> {
-  if (endpoint === undefined) return noTraces
-  const { otlpTraces } = await import('./telemetry/otlp-traces.ts')
-  return otlpTraces({ ...others, endpoint, metrics: metricsFrom(registry, traceMetricTable) })
 }
 
 function registryOptions(config: RunConfig): RegistryOptions {

@@ -25,6 +25,8 @@ export interface AgentConfig {
   /** The pod's terminationGracePeriodSeconds. */
   readonly graceSeconds: number
   readonly logLevel: LogLevel
+  /** OTLP over HTTP. */
+  readonly tracesEndpoint?: string
 }
 
 /** Thrown with one line for each variable that is missing or wrong: its value, and what is expected instead. */
@@ -96,6 +98,7 @@ const variables = {
     .enum(['debug', 'info', 'warn', 'error'])
     .default('info')
     .describe('one of: debug, info, warn, error'),
+  RTCNODE_TRACES_ENDPOINT: httpUrl.optional().describe('an http:// or https:// URL that takes OpenTelemetry traces'),
 }
 type VariableName = keyof typeof variables
 
@@ -131,6 +134,7 @@ export function parseAgentConfig(environment: Readonly<Record<string, string | u
     leaseTtlSeconds: value.RTCNODE_LEASE_TTL_SECONDS,
     graceSeconds: value.RTCNODE_GRACE_SECONDS,
     logLevel: value.RTCNODE_LOG_LEVEL,
+    ...(value.RTCNODE_TRACES_ENDPOINT !== undefined && { tracesEndpoint: value.RTCNODE_TRACES_ENDPOINT }),
   }
 }
 

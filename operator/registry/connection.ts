@@ -19,7 +19,7 @@ import {
 } from 'etcd3'
 import { type Clock, toTimestamp } from '../ambient/clock.ts'
 import type { Logger } from '../telemetry/log.ts'
-import { noTraces, type Traces } from '../telemetry/traces.ts'
+import { type Note, noTraces, type Traces } from '../telemetry/traces.ts'
 import { RegistryError } from './errors.ts'
 import { bounded, etcdClient, requireLeader, UNARY_DEADLINE_MS } from './etcd-client.ts'
 import { DEFAULT_PREFIX, flagKey } from './keys.ts'
@@ -158,12 +158,12 @@ export function connectRegistry(options: RegistryOptions, deps: RegistryDeps): R
   async function call<T>(
     operation: string,
     signal: AbortSignal | undefined,
-    make: (options: CallOptions) => Promise<T>,
+    make: (options: CallOptions, note: Note) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted()
-    return traces.call(`registry ${operation}`, { 'rtcnode.registry.operation': operation }, async () => {
+    return traces.call(`registry ${operation}`, { 'rtcnode.registry.operation': operation }, async note => {
       try {
-        return await make({ interceptors: [bounded(clock, signal)] })
+        return await make({ interceptors: [bounded(clock, signal)] }, note)
       } catch (error) {
         signal?.throwIfAborted()
         throw asRegistryError(operation, error)
@@ -197,7 +197,12 @@ export function connectRegistry(options: RegistryOptions, deps: RegistryDeps): R
     prefix,
     range: (request, signal) => call('range', signal, bound => session.client.kv.range(request, bound)),
     put: (request, signal) => call('put', signal, bound => session.client.kv.put(request, bound)),
-    txn: (request, signal) => call('txn', signal, bound => session.client.kv.txn(request, bound)),
+    txn: (request, signal) =>
+      call('txn', signal, async (bound, note) => {
+        const answer = await session.client.kv.txn(request, bound)
+        note({ 'rtcnode.registry.revision': Number(answer.header.revision) })
+        return answer
+      }),
     grantLease: (ttlSeconds, signal) =>
       call('lease grant', signal, async bound => {
         const granted = await session.client.leaseClient.leaseGrant({ TTL: ttlSeconds }, bound)

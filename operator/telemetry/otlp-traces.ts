@@ -14,8 +14,10 @@ import type { Attributes, Traces, traceMetricTable } from './traces.ts'
 export interface TracesOptions {
   /** An http or https URL; without a path it is that of the protocol, `/v1/traces`. */
   readonly endpoint: string
+  /** As collectors group by it. */
+  readonly service: string
   readonly version: string
-  /** Of this replica. */
+  /** Of this process among those of the service. */
   readonly identity: string
   readonly clock: Clock
   readonly random: Random
@@ -52,7 +54,7 @@ export function otlpTraces(options: TracesOptions): Traces {
   })
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
-      'service.name': 'rtcnode-operator',
+      'service.name': options.service,
       'service.version': options.version,
       'service.instance.id': options.identity,
     }),

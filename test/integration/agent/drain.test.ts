@@ -1,6 +1,7 @@
 // What people on a real LiveKit notice of a drain: nothing until they must go, then a word, and never a cut before that.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { otlpReceiver } from '../../unit/telemetry/otlp-receiver.ts'
 import { startSfuPod } from './pod.ts'
 
 const drain = (stage: 'wait' | 'evict' | 'leave') => ({
@@ -46,14 +47,15 @@ test('a drain waits for the last one to leave, then tells the emptiness fast; no
 })
 
 test('at stage evict those who are left are told that their room is deleted, then leave takes the key away', async () => {
-  await using pod = await startSfuPod()
+  await using receiver = await otlpReceiver()
+  await using pod = await startSfuPod({ tracesEndpoint: receiver.url })
   await using small = await pod.join('small', 2)
   await using big = await pod.join('big', 3)
   await pod.beat('counted', beat => beat.sessions === 5)
   await pod.intend(drain('wait'))
   await pod.beat('draining', beat => beat.state === 'draining')
   assert.deepEqual([...small.cut, ...big.cut], [])
-  await pod.intend(drain('evict'))
+  const evicting = await pod.intend(drain('evict'))
   await pod.beat('moved off', beat => beat.sessions === 0, 10_000)
   const [fromSmall, fromBig] = await Promise.all([small.summary(), big.summary()])
   assert.deepEqual([fromSmall.cut, fromBig.cut], [2, 3])
@@ -61,6 +63,18 @@ test('at stage evict those who are left are told that their room is deleted, the
   await pod.intend(drain('leave'))
   await pod.gone('the key', 5_000)
   assert.equal((await pod.agent.get('/healthz')).status, 200)
+
+  const eviction = await receiver.expect('the eviction as a trace', spans => {
+    const call = spans.find(({ name }) => name === 'sfu evict')
+    const above = spans.find(({ spanId }) => spanId === call?.parentId)
+    return call && above && { call, above }
+  })
+  assert.equal(eviction.above.name, 'agent evict')
+  // As many as LiveKit has counted: it does so now and then.
+  assert.equal(typeof eviction.call.attributes['rtcnode.moved'], 'number')
+  assert.equal(eviction.above.attributes['rtcnode.intent.revision'], evicting)
+  assert.equal(eviction.above.attributes['rtcnode.object.name'], 'sfu-1')
+  assert.equal(eviction.above.resource['service.name'], 'rtcnode-agent')
 })
 
 test('an intent for another pod and one that disappears change nothing; an explicit one opens again', async () => {

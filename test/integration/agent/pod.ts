@@ -8,6 +8,7 @@ import { type Heartbeat, heartbeatSchema } from '../../../operator/api/heartbeat
 import type { Intent } from '../../../operator/api/intent.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry } from '../../../operator/telemetry/metrics.ts'
+import { tracesFor } from '../../../operator/telemetry/traces-for.ts'
 import { atExit } from '../../cluster/at-exit.ts'
 import { ensureBinaries } from '../../cluster/binaries.ts'
 import { createClusterFolder, removeFolder } from '../../cluster/folder.ts'
@@ -43,17 +44,25 @@ export interface AgentProcess {
   stop(): Promise<void>
 }
 
-export async function startSfuPod({ graceSeconds = 3_600 } = {}): Promise<SfuPod> {
+export interface SfuPodOptions {
+  /** Default 3,600. */
+  readonly graceSeconds?: number
+  /** Default: none. */
+  readonly tracesEndpoint?: string
+}
+
+export async function startSfuPod(options: SfuPodOptions = {}): Promise<SfuPod> {
   const undo = new AsyncDisposableStack()
   try {
-    return await start(undo, graceSeconds)
+    return await start(undo, options)
   } catch (error) {
     await undo.disposeAsync()
     throw error
   }
 }
 
-async function start(undo: AsyncDisposableStack, graceSeconds: number): Promise<SfuPod> {
+async function start(undo: AsyncDisposableStack, options: SfuPodOptions): Promise<SfuPod> {
+  const { graceSeconds = 3_600, tracesEndpoint = '' } = options
   const binaries = await ensureBinaries(['etcd', 'livekit-server'], { log: console.error })
   const folder = createClusterFolder()
   undo.defer(() => removeFolder(folder))
@@ -110,6 +119,7 @@ async function start(undo: AsyncDisposableStack, graceSeconds: number): Promise<
     RTCNODE_HEARTBEAT_SECONDS: '1',
     RTCNODE_LEASE_TTL_SECONDS: '5',
     RTCNODE_GRACE_SECONDS: String(graceSeconds),
+    RTCNODE_TRACES_ENDPOINT: tracesEndpoint,
     RTCNODE_SFU_CPU_MILLICORES: '2000',
     LIVEKIT_KEYS: `${apiKey.id}: ${apiKey.secret}`,
     POD_UID: podUID,
@@ -159,8 +169,13 @@ async function start(undo: AsyncDisposableStack, graceSeconds: number): Promise<
 
 function startAgent(port: number, environment: Record<string, string>): AgentProcess {
   const stop = new AbortController()
-  const deps = { clock: systemClock, random: systemRandom, log: silentLogger, metricRegistry: metricRegistry() }
-  const running = runAgent(parseAgentConfig(environment), deps, stop.signal)
+  const ambient = { clock: systemClock, random: systemRandom, log: silentLogger }
+  const config = parseAgentConfig(environment)
+  const registry = metricRegistry()
+  const about = { service: 'rtcnode-agent', version: '0', identity: config.podUID, registry }
+  const running = tracesFor(config.tracesEndpoint, { ...ambient, ...about }).then(traces =>
+    runAgent(config, { ...ambient, metricRegistry: registry, traces }, stop.signal),
+  )
   // A failure shows where the test awaits it, or at the end.
   running.catch(() => undefined)
   const get = async (path: string): Promise<{ status: number; body: string }> => {

@@ -53,6 +53,7 @@ suiteInWorld('traces', { operator, sideBySide: 1 }, promise => {
     await callIn('delete pods')
     const { call: intent } = await callIn('registry txn')
     assert.equal(intent.failure, undefined)
+    assert.ok(Number(intent.attributes['rtcnode.registry.revision']) > 0, 'as agents tell it of the intent they obey')
 
     const log = readFileSync(world.operator.logPath, 'utf8')
     const id = String(creating.attributes['rtcnode.reconcile.id'])

@@ -33,6 +33,7 @@ async function setUp(context: TestContext, options: { endpoint?: string; clock?:
   const clock = options.clock ?? systemClock
   const traces = otlpTraces({
     endpoint: options.endpoint ?? receiver.url,
+    service: 'rtcnode-operator',
     version: '1.2.3',
     identity: 'replica-a',
     clock,
