@@ -101,6 +101,12 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
     await it.loseVolume()
     await allIsWell()
     t.diagnostic(`until all SFUs were seen again: ${seconds(Date.now() - lostAt)}`)
+    // Its users went with it; the next turn of the CronJob sets them up.
+    const inNamespace = `--namespace=${NAMESPACE}`
+    await it.cluster.kubectl(['create', 'job', 'its-turn', `--from=cronjob/${RELEASE}-certificates`, inNamespace])
+    await it.cluster.kubectl(['wait', '--for=condition=complete', 'job/its-turn', '--timeout=50s', inNamespace])
+    await assert.rejects(it.forgeHeartbeat('nobody'), /permission denied/)
+    await allIsWell()
   })
 
   test('a host is drained of its operator, and the other one takes over', async () => {

@@ -38,6 +38,8 @@ export interface Installation extends AsyncDisposable {
   join(node: RTCNode, people: number): Promise<Load>
   /** Resolves when so many people are on each of these nodes by what their agents wrote into the registry. */
   registryKnows(people: Readonly<Record<string, number>>): Promise<void>
+  /** Writes what is no heartbeat into the place of a node, with the certificate of the operator. */
+  forgeHeartbeat(node: string): Promise<void>
   /** SIGKILL of the pod's process, and nobody is told. */
   kill(pod: Pod): Promise<void>
   residentMiB(pod: Pod): Promise<number>
@@ -53,6 +55,7 @@ export const RELEASE = 'rtcnode'
 export const NAMESPACE = 'rtcnode-system'
 /** The namespace of the SFUs. */
 export const SFUS = 'rtc'
+const NODE_KEYS = `/sfu/nodes/${SFUS}/`
 /** As in examples/. */
 export const POOL = 'eu'
 
@@ -107,6 +110,7 @@ function verbs(cluster: Cluster, history: History): Verbs {
       .flatMap(where => history.pods(where).at(-1)?.is ?? [])
       .filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === component)
       .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
+  const inRegistry = <T>(use: (etcd: Etcd3) => Promise<T>) => asOperator(cluster, podsOf('registry')[0], use)
   const processIn = (pod: Pod) => {
     const host = cluster.hosts.find(({ name }) => name === pod.spec.nodeName)
     const [container] = pod.status?.containerStatuses ?? []
@@ -135,12 +139,13 @@ function verbs(cluster: Cluster, history: History): Verbs {
     },
     async registryKnows(people) {
       const matches = async () => {
-        const now = await sessionsInRegistry(cluster, podsOf('registry')[0])
+        const now = await inRegistry(sessionsOf)
         return Object.entries(people).every(([name, count]) => now[name] === count)
       }
       const what = `the registry to know of ${JSON.stringify(people)}`
       await until(what, matches, { withinMs: WITHIN_MS, everyMs: 500 })
     },
+    forgeHeartbeat: node => inRegistry(async etcd => void (await etcd.put(NODE_KEYS + node).value('{}'))),
     kill: async pod => void process.kill(await processIn(pod), 'SIGKILL'),
     residentMiB: async pod => Math.round(memoryBytes(await processIn(pod)).now / 2 ** 20),
     async loseVolume() {
@@ -195,8 +200,12 @@ const volumeOn = (host: string) => ({
   },
 })
 
-/** Sessions of each node. As the operator, whom alone it lets read all; rejects when it cannot be read. */
-async function sessionsInRegistry({ kubectl }: Cluster, registry?: Pod): Promise<Record<string, number>> {
+/** With the certificate of the operator, who may read all. Rejects when the registry cannot be reached, or refuses. */
+async function asOperator<T>(
+  { kubectl }: Cluster,
+  registry: Pod | undefined,
+  use: (etcd: Etcd3) => Promise<T>,
+): Promise<T> {
   const secret = await kubectl(['get', 'secret', `${RELEASE}-registry-operator`, `--namespace=${NAMESPACE}`, '-ojson'])
   const { data } = JSON.parse(secret) as { data: Record<string, string> }
   const file = (name: string) => Buffer.from(data[name] ?? '', 'base64')
@@ -206,12 +215,15 @@ async function sessionsInRegistry({ kubectl }: Cluster, registry?: Pod): Promise
     grpcOptions: { 'grpc.ssl_target_name_override': `${RELEASE}-registry.${NAMESPACE}.svc` },
   })
   try {
-    const prefix = `/sfu/nodes/${SFUS}/`
-    const values = Object.entries(await etcd.getAll().prefix(prefix).buffers())
-    return Object.fromEntries(values.map(([key, value]) => [key.slice(prefix.length), sessionsIn(value)]))
+    return await use(etcd)
   } finally {
     etcd.close()
   }
+}
+
+async function sessionsOf(etcd: Etcd3): Promise<Record<string, number>> {
+  const values = Object.entries(await etcd.getAll().prefix(NODE_KEYS).buffers())
+  return Object.fromEntries(values.map(([key, value]) => [key.slice(NODE_KEYS.length), sessionsIn(value)]))
 }
 
 function sessionsIn(value: Buffer): number {
