@@ -5,11 +5,12 @@ import type { Random } from '../ambient/random.ts'
 import { type ObjectKey, splitKey } from '../api/meta.ts'
 import type { LogFields, Logger } from '../telemetry/log.ts'
 import { type Note, noTraces, type ReconcileSubject, type Traces } from '../telemetry/traces.ts'
+import { type Cache, isSynced } from './cache.ts'
 import { boundedBy } from './deadline.ts'
 import { isConflict, NotLeaderError } from './errors.ts'
-import { type Cache, type Change, isSynced } from './informer.ts'
 import type { KubeMetrics } from './metrics.ts'
 import { type WorkQueue, workQueue } from './queue.ts'
+import type { Change } from './store.ts'
 
 export type Enqueue = (key: ObjectKey, afterMs?: number) => void
 

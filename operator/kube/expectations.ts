@@ -1,7 +1,7 @@
 // "My own last write must have reached my cache before I act on this object again" (KEP-5647). A reconcile notes what it
 // wrote; the controller does not reconcile the same key until the caches that it reads have seen that.
 import type { KubeObject, ObjectKey, Uid } from '../api/meta.ts'
-import type { Cache } from './informer.ts'
+import type { Cache } from './cache.ts'
 import { compareVersions } from './resource-version.ts'
 
 /** Something written by the reconcile of `by`, visible in the cache of `kind`. */

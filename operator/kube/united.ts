@@ -1,7 +1,7 @@
 // Several informers of one kind, each of one namespace, read as one: for an operator that may not look at the whole cluster.
 // Each keeps itself true; a namespace that is Forbidden is empty here, and holds up nobody but those who ask for it by name.
 import { type KubeObject, type ObjectKey, splitKey } from '../api/meta.ts'
-import type { Informer } from './informer.ts'
+import type { Informer } from './cache.ts'
 
 /** By namespace, and at least one. Made by informer.ts. */
 export function united<T extends KubeObject>(byNamespace: ReadonlyMap<string, Informer<T>>): Informer<T> {

@@ -5,6 +5,7 @@ import type { Host, Pod } from '../api/core.ts'
 import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import type { Cache } from '../kube/cache.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import {
   CATCH_UP_MS,
@@ -15,9 +16,9 @@ import {
   whenCaughtUp,
 } from '../kube/controller.ts'
 import type { EventRecorder } from '../kube/events.ts'
-import type { Cache, Change } from '../kube/informer.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import { sameStatus } from '../kube/status.ts'
+import type { Change } from '../kube/store.ts'
 import type { Loads } from '../load/loads.ts'
 import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from './carry-out.ts'
 import { decide, quietReasons } from './decide.ts'

@@ -3,7 +3,7 @@
 import type { Clock } from '../ambient/clock.ts'
 import { keyOf } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
-import type { Cache } from '../kube/informer.ts'
+import type { Cache } from '../kube/cache.ts'
 import type { ServerClock } from '../kube/server-clock.ts'
 import type { Loads } from '../load/loads.ts'
 import type { FleetView } from '../registry/fleet.ts'

@@ -1,7 +1,7 @@
 // Each pool as metrics, from its status as it was last written; gone with the pool.
 import { splitKey } from '../api/meta.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
-import type { Cache } from '../kube/informer.ts'
+import type { Cache } from '../kube/cache.ts'
 import { type MetricDefinition, type MetricRegistry, metricsFrom } from '../telemetry/metrics.ts'
 
 const labels = ['namespace', 'pool'] as const

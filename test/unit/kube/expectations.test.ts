@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type KubeObject, type ObjectKey, objectKey, type Uid } from '../../../operator/api/meta.ts'
+import type { Cache, Progress } from '../../../operator/kube/cache.ts'
 import { expectations } from '../../../operator/kube/expectations.ts'
-import type { Cache, Progress } from '../../../operator/kube/informer.ts'
 
 const by = objectKey('node', 'ns')
 const key = objectKey('pod', 'ns')
