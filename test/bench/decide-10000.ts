@@ -44,8 +44,8 @@ median over the last ${COMPARED} ticks of the second day compared with those of 
       return { times, heapBytes: usedHeap() }
     }
     const days = [day(), day()] as const
-    const times = days.flatMap(({ times }) => times)
-    const [first, last] = days.map(({ times }) => median(times.slice(-COMPARED))) as [number, number]
+    const times = days.flatMap(each => each.times)
+    const [first, last] = days.map(each => median(each.times.slice(-COMPARED))) as [number, number]
     const [heapAtFirst, heapAtLast] = [days[0].heapBytes, days[1].heapBytes]
     log(`${milliseconds(first)} at first, ${milliseconds(last)} at last; heap ${heapAtFirst} and ${heapAtLast} bytes`)
     const grownBytes = heapAtLast - heapAtFirst
