@@ -14,7 +14,7 @@ import { type Decision, roundedTerms, statusOf } from './autoscaler-status.ts'
 import { type AutoscalerWriters, setReplicas, wasSet } from './carry-out.ts'
 import { LEARNED_VERSION, learn, noteChange, type Recommendation, recommend, saved } from './deciding/core.ts'
 import type { AutoscalerMetrics } from './metrics.ts'
-import { type AutoscalerCaches, type Observed, observe, sample, snapshotOf } from './observe.ts'
+import { type AutoscalerCaches, type Observed, observe, sample, settlesInMs, snapshotOf } from './observe.ts'
 import { type Memories, memories, type Remembered } from './remembered.ts'
 import { autoscalerWatches } from './watches.ts'
 import { FIGURES_EVERY_MS, isDue } from './worth-a-write.ts'
@@ -91,6 +91,8 @@ async function findUnsure(pool: RTCNodePool, run: Run): Promise<boolean> {
 async function decide(pool: RTCNodePool, run: Run): Promise<ReconcileResult> {
   const { at, known, deps, now, log, note } = run
   const { nodes, notStarting } = sample(pool, known.samples, deps)
+  const waitMs = settlesInMs(nodes, deps.fleet)
+  if (waitMs > 0) return { lookAgainMs: waitMs }
   const snapshot = snapshotOf({ autoscaler: at.autoscaler, pool }, nodes, deps.fleet, now)
   learn(known.learned, snapshot)
   const recommendation = recommend(known.learned, snapshot)

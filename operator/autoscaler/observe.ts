@@ -10,7 +10,7 @@ import type { Cache } from '../kube/cache.ts'
 import { byController } from '../kube/owner.ts'
 import { poolKeyOf } from '../load/in-charge.ts'
 import type { Loads } from '../load/loads.ts'
-import type { FleetView } from '../registry/fleet.ts'
+import { type FleetView, STALE_AFTER_MS } from '../registry/fleet.ts'
 import type { NodeSample, Snapshot } from './learning/snapshot.ts'
 import { shapeOf, supplyOf, troubleOf } from './node-facts.ts'
 import { byPool, type ForeignScaler, foreignNames, olderAutoscaler } from './rivals.ts'
@@ -94,6 +94,17 @@ export function sample(pool: RTCNodePool, { byName }: Samples, caches: Autoscale
   }
   if (byName.size > nodes.length) forgetGone(byName, nodes)
   return { nodes, notStarting: inWords(troubles) }
+}
+
+/**
+ * Until then who has not been heard is not silent: since the registry came into sight, as after a restart, there was no time to
+ * beat. To decide before would take all of them for nodes without room, and make others.
+ */
+export function settlesInMs(nodes: readonly NodeSample[], fleet: FleetView): number {
+  const { state, inSightForMs } = fleet.health()
+  if (state === 'unsynced' || inSightForMs >= STALE_AFTER_MS) return 0
+  const isAwaited = nodes.some(({ supply, heard }) => supply !== 'starting' && !heard)
+  return isAwaited ? STALE_AFTER_MS - inSightForMs : 0
 }
 
 const newSample = (node: RTCNode): Sample => ({

@@ -38,6 +38,8 @@ export interface FleetView {
 
 export interface FleetHealth {
   readonly state: 'synced' | 'unsynced'
+  /** Without a break; 0 while it is not in sight. */
+  readonly inSightForMs: number
   /** Why it cannot be seen, when that is known. */
   readonly because?: string
   /** Node keys that are there, readable or not. */
@@ -54,11 +56,14 @@ export interface Freeze {
   readonly because: string
 }
 
+/** Three beats missed. */
+export const STALE_AFTER_MS = 9_000
+
 export interface FleetViewOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Default 9,000: three heartbeats. */
+  /** Default STALE_AFTER_MS. */
   readonly staleAfterMs?: number
   /** Default 10,000: the TTL of the agents' leases. */
   readonly ttlMs?: number
@@ -69,7 +74,7 @@ export interface FleetViewOptions {
 const SWEEP_MS = 1_000
 
 export function fleetView(connection: RegistryConnection, options: FleetViewOptions): FleetView {
-  const { clock, log, metrics, staleAfterMs = 9_000, ttlMs = 10_000 } = options
+  const { clock, log, metrics, staleAfterMs = STALE_AFTER_MS, ttlMs = 10_000 } = options
   const contents = fleetContents(connection.prefix, cause =>
     metrics?.rtcnode_registry_rejected_values_total.inc({ cause }),
   )
@@ -103,9 +108,11 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
         because: freeze.because,
       },
     }
-    const state = sightNow().state === 'clear' ? 'synced' : 'unsynced'
+    const now = sightNow()
+    const state = now.state === 'clear' ? 'synced' : 'unsynced'
+    const inSightForMs = now.state === 'clear' ? clock.monotonic() - now.since : 0
     const because = state === 'unsynced' && failure !== undefined && { because: failure }
-    return { state, ...because, keys: present, rejectedValues: rejected, ...freezing }
+    return { state, inSightForMs, ...because, keys: present, rejectedValues: rejected, ...freezing }
   }
 
   const knownKeys = (): Set<ObjectKey> => new Set([...contents.nodes.keys(), ...contents.intents.keys()])
