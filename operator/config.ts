@@ -1,6 +1,7 @@
 // What `rtcnode run` is told: flags first, then the environment (RTCNODE_…), then defaults; checked once, here. Whatever
 // is wrong names itself, its value and the remedy.
 import { z } from 'zod'
+import { ownRules } from './cluster/rules.ts'
 
 const seconds = (min: number, max: number) => z.coerce.number().min(min).max(max)
 const port = z.coerce.number().int().min(0).max(65_535)
@@ -83,6 +84,10 @@ export const runSettings = {
   workers: { schema: z.coerce.number().int().min(1).max(1_000).default(64), help: 'RTCNodes worked on at once' },
   metricsPort: { schema: port.default(8_080), help: 'port of /metrics, /healthz and /readyz; 0: any free one' },
   metricsAddress: { schema: z.string().min(1).default('0.0.0.0'), help: 'address they listen on' },
+  hostSignals: {
+    schema: ownRules,
+    help: 'how hosts announce that they go, besides the ways that are built in: a list of rules as JSON (docs/hosts.md)',
+  },
   tracesEndpoint: {
     schema: z.url({ protocol: /^https?$/, error: 'use http://host:port/v1/traces, or https' }).optional(),
     help: 'where OpenTelemetry traces are sent (OTLP over HTTP); default: nowhere',

@@ -26,7 +26,7 @@ export const places = {
   watched: 'the namespaces it looks after: all of them, or those in watchNamespaces',
   sfu: 'the namespaces where SFU pods may run',
   own: 'the namespace it runs in itself',
-  default: 'the namespace “default”; needed only where the namespaces it looks after are listed',
+  default: 'the namespace “default”, where events about what has no namespace are kept',
 } as const
 export type Place = keyof typeof places
 
@@ -66,6 +66,13 @@ export const operatorPermissions: readonly OperatorPermission[] = [
     resources: ['nodes'],
     verbs: ['list', 'watch'],
     why: 'address, region and zone of hosts, and which of them are about to go',
+  },
+  {
+    where: 'cluster',
+    group: 'karpenter.sh',
+    resources: ['nodeclaims'],
+    verbs: ['list', 'watch'],
+    why: 'which hosts Karpenter takes down, and until when',
   },
   {
     where: 'watched',
@@ -143,7 +150,14 @@ export const operatorPermissions: readonly OperatorPermission[] = [
     group: 'events.k8s.io',
     resources: ['events'],
     verbs: ['create', 'patch'],
-    why: 'events about what has no namespace, such as a class, are kept there',
+    why: 'what happened to a class',
+  },
+  {
+    where: 'default',
+    group: '',
+    resources: ['events'],
+    verbs: ['list', 'watch'],
+    why: 'hosts that are taken back, where only an event tells of it',
   },
   {
     where: 'watched',

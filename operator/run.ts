@@ -22,6 +22,17 @@ import {
   targetOnly,
 } from './autoscaler/rivals.ts'
 import { scalerWatches } from './autoscaler/watches.ts'
+import {
+  hostEventIndexes,
+  hostEvents,
+  hostEventType,
+  keptOfHostEvent,
+  keptOfNodeClaim,
+  nodeClaimIndexes,
+  nodeClaimType,
+} from './cluster/host-view.ts'
+import { hostSignals } from './cluster/hosts.ts'
+import { rulesWith } from './cluster/rules.ts'
 import type { RunConfig } from './config.ts'
 import { keptOfHost, keptOfPod } from './kept.ts'
 import { type ControllerSpec, runController } from './kube/controller.ts'
@@ -106,6 +117,8 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     classes: resourceClient(fenced, RTCNodeClassKind),
     pods: resourceClient(fenced, podType),
     hosts: resourceClient(fenced, hostType),
+    nodeClaims: ifServed(resourceClient(fenced, nodeClaimType), ambient),
+    hostEvents: resourceClient(fenced, hostEventType),
     hpas: ifServed(resourceClient(fenced, hpaType), ambient),
     scaledObjects: ifServed(resourceClient(fenced, scaledObjectType), ambient),
   }
@@ -126,6 +139,13 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
     }),
     hosts: informer(client.hosts, { ...common, keep: keptOfHost }),
+    nodeClaims: informer(client.nodeClaims, { ...common, indexes: nodeClaimIndexes, keep: keptOfNodeClaim }),
+    hostEvents: informer(client.hostEvents, {
+      ...common,
+      ...hostEvents,
+      indexes: hostEventIndexes,
+      keep: keptOfHostEvent,
+    }),
     hpas: informer(client.hpas, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
     scaledObjects: informer(client.scaledObjects, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
   }
@@ -163,6 +183,14 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     podCache: caches.pods,
     hostCache: caches.hosts,
     classCache: caches.classes,
+    hostSignals: hostSignals({
+      hostCache: caches.hosts,
+      nodeClaimCache: caches.nodeClaims,
+      hostEventCache: caches.hostEvents,
+      rules: rulesWith(config.hostSignals),
+      clock: systemClock,
+      serverClock: transport.serverClock,
+    }),
     hpaCache: caches.hpas,
     scaledObjectCache: caches.scaledObjects,
     pools: client.pools,

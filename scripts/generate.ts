@@ -1,11 +1,12 @@
 // `make crds`: writes what is generated from the zod schemas and from the table of the operator's rights. A unit test fails when
 // the files are stale.
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { kinds } from '../operator/api/kinds.ts'
 import { GROUP } from '../operator/api/meta.ts'
 import { crdYaml } from '../operator/crds.ts'
 import { apiReference } from './api-reference.ts'
+import { withSignals } from './hosts-reference.ts'
 import { metricsReference } from './metrics-reference.ts'
 import { dashboardFiles } from './monitoring/dashboards.ts'
 import { rulesYaml, runbookList } from './monitoring/rules.ts'
@@ -21,6 +22,7 @@ export const generatedFiles = (): Readonly<Record<string, string>> => ({
   ),
   'docs/api.md': `${apiReference(kinds)}\n`,
   'docs/metrics.md': `${metricsReference()}\n`,
+  'docs/hosts.md': withSignals(readFileSync(join(import.meta.dirname, '../docs/hosts.md'), 'utf8')),
   'docs/runbooks/README.md': `${runbookList()}\n`,
   'charts/rtcnode-operator/files/rules.yaml': rulesYaml(),
   ...Object.fromEntries(

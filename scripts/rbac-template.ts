@@ -21,10 +21,7 @@ export const rbacTemplate = (): string =>
       '$.Values.watchNamespaces',
       granted({ name: `${CLUSTER_NAME}-watched`, namespace: '{{ . | quote }}', rights: ['watched'] }),
     ),
-    provided(
-      '$.Values.watchNamespaces',
-      granted({ name: `${CLUSTER_NAME}-class-events`, namespace: 'default', rights: ['default'] }),
-    ),
+    granted({ name: `${CLUSTER_NAME}-events`, namespace: 'default', rights: ['default'] }),
     forEach(
       '$.Values.sfu.namespaces',
       granted({ name: `${CLUSTER_NAME}-sfu`, namespace: '{{ . | quote }}', rights: ['sfu'] }),

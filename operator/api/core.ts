@@ -49,11 +49,18 @@ export interface Pod extends KubeObject {
   }
 }
 
+export interface Taint {
+  readonly key: string
+  readonly value?: string
+  readonly effect: string
+  readonly timeAdded?: string
+}
+
 /** A Kubernetes Node. Called host here and in messages, because “node” is the SFU in this field. */
 export interface Host extends KubeObject {
   readonly spec: {
     readonly unschedulable?: boolean
-    readonly taints?: readonly { readonly key: string; readonly value?: string; readonly effect: string }[]
+    readonly taints?: readonly Taint[]
   }
   readonly status?: {
     readonly addresses?: readonly { readonly type: string; readonly address: string }[]

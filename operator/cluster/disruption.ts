@@ -1,6 +1,7 @@
 // What is known of a host's end: the one answer that lifecycle, pool and protection decide by. It is made of all signals of
 // the host at once, anew each time, so that a notice that was withdrawn leaves nothing behind.
 import type { Instant } from '../ambient/clock.ts'
+import type { Pod } from '../api/core.ts'
 
 /**
  * How sure it is, and how soon. Advisory: it may go, nobody has decided. Planned: it goes, and there is time to move.
@@ -25,6 +26,10 @@ export interface Disruption {
 /** What the hosts of the cluster announce, as it is now. Of a host that is not known, nothing. */
 export interface HostSignals {
   of(hostName: string): Disruption | undefined
+  /** What the cluster does to the pod itself, by its own condition. */
+  ofPod(pod: Pod): Disruption | undefined
+  /** All that there is was read; until then, what is not seen may only be not seen yet. */
+  ready(): boolean
   /** Calls back when the answer of `of` is another; what hosts write all the time is no news. The returned function unsubscribes. */
   onChange(listener: (hostName: string) => void): () => void
 }

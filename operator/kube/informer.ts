@@ -19,6 +19,8 @@ export interface InformerOptions<T> extends Selection {
   indexes?: Indexes<T>
   /** Leaves out what nobody reads, to save memory. Must keep metadata. */
   keep?: (object: T) => T
+  /** What metrics and logs call it, where there are several of one kind. Default: the kind. */
+  name?: string
   clock: Clock
   random: Random
   log: Logger
@@ -38,7 +40,7 @@ export function informer<T extends KubeObject>(
   { namespaces, ...options }: InformerOptions<T>,
 ): Informer<T> {
   const { metrics } = options
-  const { kind } = client.type
+  const kind = options.name ?? client.type.kind
   const all =
     namespaces === undefined
       ? rangeInformer(client, options)
@@ -55,7 +57,7 @@ function rangeInformer<T extends KubeObject>(
   options: Omit<InformerOptions<T>, 'namespaces'>,
 ): Informer<T> {
   const { namespace, labelSelector, fieldSelector, clock, random, metrics } = options
-  const { kind } = client.type
+  const kind = options.name ?? client.type.kind
   const log = options.log.child({ kind, ...(namespace !== undefined && { namespace }) })
   const selection: Selection = {
     ...(namespace !== undefined && { namespace }),

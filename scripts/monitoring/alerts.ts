@@ -201,7 +201,7 @@ export const alerts: readonly Alert[] = [
     group: 'operator',
     severity: 'warning',
     for: '5m',
-    expr: 'sum by (namespace, verb, resource) (increase(rtcnode_api_requests_total{code="403",resource!~"scaledobjects|horizontalpodautoscalers"}[10m])) > 0',
+    expr: 'sum by (namespace, verb, resource) (increase(rtcnode_api_requests_total{code="403",resource!~"scaledobjects|horizontalpodautoscalers|nodeclaims"}[10m])) > 0',
     summary: 'The operator may not {{ $labels.verb }} {{ $labels.resource }}',
     description:
       'A right is missing, or an admission rule refuses. The log of the leader has the words of the API server.',

@@ -18,3 +18,27 @@ export async function crdsEstablished({ kubectl }: Pick<Cluster, 'kubectl'>, crd
   const established = () => kubectl(['wait', '--for=condition=Established', '--timeout=30s', ...crds])
   await until('the CRDs to be established', established, { withinMs: 60_000, everyMs: 200 })
 }
+
+/** A CRD of somebody else's kind that takes whatever is written. */
+export function anyKind(group: string, version: string, kind: string, scope: 'Namespaced' | 'Cluster') {
+  const singular = kind.toLowerCase()
+  const plural = `${singular}s`
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.${group}` },
+    spec: {
+      group,
+      names: { kind, listKind: `${kind}List`, plural, singular },
+      scope,
+      versions: [
+        {
+          name: version,
+          served: true,
+          storage: true,
+          schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+        },
+      ],
+    },
+  }
+}

@@ -107,7 +107,7 @@ suite('an operator of some namespaces', () => {
     const asked = askedBy(operatorUser, world.cluster.auditLogPath ?? '')
     const ours = new Set([...watched, unseen, ownNamespace, 'default'])
     const strange = asked.filter(({ namespace, resource }) =>
-      namespace === undefined ? !/^(nodes|rtcnodeclasses)\b/.test(resource) : !ours.has(namespace),
+      namespace === undefined ? !/^(nodes|nodeclaims|rtcnodeclasses)\b/.test(resource) : !ours.has(namespace),
     )
     assert.deepEqual(strange.map(inWords), [])
     const refused = asked.filter(({ allowed, answer }) => !allowed || answer === 403)

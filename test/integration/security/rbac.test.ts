@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { Cluster } from '../../cluster/cluster.ts'
-import { crdsEstablished } from '../../cluster/crds.ts'
+import { anyKind, crdsEstablished } from '../../cluster/crds.ts'
 import { until } from '../../cluster/until.ts'
 import { autoscalerScene } from '../autoscaler/autoscaler-scene.ts'
 import type { Pair } from '../faults/pair.ts'
@@ -24,30 +24,20 @@ import {
 } from './secured.ts'
 import { playStories } from './stories.ts'
 
-/** Enough of KEDA for its ScaledObjects to be looked for. */
-const scaledObjects = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'scaledobjects.keda.sh' },
-  spec: {
-    group: 'keda.sh',
-    names: { kind: 'ScaledObject', listKind: 'ScaledObjectList', plural: 'scaledobjects', singular: 'scaledobject' },
-    scope: 'Namespaced',
-    versions: [
-      {
-        name: 'v1alpha1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-}
+/** Enough of products that may be there for their kinds to be looked for. */
+const optionalKinds = [
+  anyKind('keda.sh', 'v1alpha1', 'ScaledObject', 'Namespaced'),
+  anyKind('karpenter.sh', 'v1', 'NodeClaim', 'Cluster'),
+]
 
 async function startPair(cluster: Cluster, mode: Mode): Promise<Pair<Operator>> {
   await installRights(cluster, mode)
-  await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(scaledObjects) })
-  await crdsEstablished(cluster, ['crd/scaledobjects.keda.sh'])
+  const items = { apiVersion: 'v1', kind: 'List', items: optionalKinds }
+  await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(items) })
+  await crdsEstablished(
+    cluster,
+    optionalKinds.map(({ metadata }) => `crd/${metadata.name}`),
+  )
   await until('our kinds to be known as owners', () => areKnownOwners(cluster), { withinMs: 60_000, everyMs: 500 })
   const kubeconfigPath = await operatorKubeconfig(cluster)
   const undo = new AsyncDisposableStack()

@@ -34,7 +34,7 @@ const alike = { cluster: undefined, sfu: [sfuNamespace], own: [ownNamespace] }
 export const allNamespaces: Mode = {
   values: {},
   flags: [],
-  namespaces: { ...alike, watched: undefined, default: [] },
+  namespaces: { ...alike, watched: undefined, default: ['default'] },
   role: `${roles}/clusterroles/${clusterName}`,
 }
 

@@ -109,6 +109,10 @@ test('the operator is started as the benchmarks start it, with settings that it 
   for (const [name, value] of Object.entries(operatorEnvironment)) assert.equal(environment[name], value)
   const tuned = runConfig({}, environment)
   assert.deepEqual([tuned.logLevel, tuned.workers, tuned.leaseDurationSeconds], ['debug', 128, 30])
+  assert.deepEqual(
+    tuned.hostSignals.map(({ by, leadSeconds }) => [by, leadSeconds]),
+    [['our “tool” <1>', 604_800]],
+  )
 
   const { watchNamespaces } = runConfig({}, await environmentIn(await render(variants.namespaced)))
   assert.deepEqual([watchNamespaces, defaults.watchNamespaces], [['eu', 'us'], undefined])

@@ -25,6 +25,7 @@ const refused: Record<string, { values: object; says: RegExp }> = {
   'a word for a number': { values: { operator: { replicas: 'two' } }, says: /operator\/replicas[^]*integer/ },
   'a number for a tag': { values: { image: { tag: 1.1 } }, says: /image\/tag[^]*string/ },
   'a digest that is none': { values: { image: { digest: 'latest' } }, says: /image\/digest/ },
+  'a signal without a kind': { values: { hosts: { signals: [{ taint: 'a' }] } }, says: /hosts\/signals\/0[^]*'kind'/ },
   'no operator': { values: { operator: { replicas: 0 } }, says: /operator\/replicas/ },
   'two members': { values: { registry: { members: 2 } }, says: /registry\/members/ },
   'an etcd without a scheme': {

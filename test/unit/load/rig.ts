@@ -1,16 +1,15 @@
 // A keeper of loads over caches and a registry in memory.
 import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import type { Intent } from '../../../operator/api/intent.ts'
-import { API_VERSION, type KubeObject, keyOf, type ObjectKey, objectKey, type Uid } from '../../../operator/api/meta.ts'
+import { API_VERSION, keyOf, type ObjectKey, objectKey, type Uid } from '../../../operator/api/meta.ts'
 import type { RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
-import type { Cache, ChangeListener } from '../../../operator/kube/cache.ts'
-import { store } from '../../../operator/kube/store.ts'
 import { type Loads, loadsKeeper } from '../../../operator/load/loads.ts'
 import { loadMetricTable } from '../../../operator/load/metrics.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
+import { fakeCache } from '../fake-cache.ts'
 import { type FakeClock, fakeClock } from '../fake-clock.ts'
 import { aBeat, aSpec } from './build.ts'
 
@@ -155,35 +154,3 @@ export function rig(): Rig {
 }
 
 const nameIn = (key: ObjectKey): string => key.slice(key.indexOf('/') + 1)
-
-function fakeCache<T extends KubeObject>() {
-  const held = store<T>({})
-  const listeners = new Set<ChangeListener<T>>()
-  const tell = (changes: ReturnType<typeof held.upsert>): void => {
-    for (const change of changes) for (const listener of listeners) listener(change, { initial: false })
-  }
-  const cache: Cache<T> = {
-    get: held.get,
-    list: held.list,
-    byIndex: held.byIndex,
-    get size() {
-      return held.size
-    },
-    synced: true,
-    staleForMs: () => 0,
-    rangeOf: () => ({ synced: true, progress: { resourceVersion: '1', listBegun: 1, listCompleted: 1 } }),
-    onChange(listener) {
-      listeners.add(listener)
-      for (const object of held.list()) listener({ key: keyOf(object), new: object }, { initial: true })
-      return () => void listeners.delete(listener)
-    },
-  }
-  return {
-    cache,
-    put: (object: T) => tell(held.upsert(object)),
-    remove(key: ObjectKey) {
-      const object = held.get(key)
-      if (object !== undefined) tell(held.remove(object))
-    },
-  }
-}

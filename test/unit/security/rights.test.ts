@@ -55,7 +55,7 @@ test('looking after all namespaces, the operator writes pods only where SFUs run
     watched: [wholeCluster],
     sfu: ['rtc', 'rtc-2'],
     own,
-    default: [],
+    default: ['default'],
   })
   assert.deepEqual(granted(manifests).sort(), expected.sort())
 })
