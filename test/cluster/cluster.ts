@@ -30,6 +30,8 @@ export interface ClusterOptions {
   autoscaling?: boolean
   /** Default 1, for tests. Everywhere else it is 15. */
   hpaPeriodSeconds?: number
+  /** After how long without a word of its kubelet a host counts as lost; default 50, as everywhere. */
+  hostLostAfterSeconds?: number
   /** Both etcds with fsync, for tests that kill one. */
   durable?: boolean
   /** The registry speaks only mutual TLS. */
@@ -128,6 +130,7 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
       startControllerManager(site, {
         binary: binaries['kube-controller-manager'],
         ...(autoscaling && { hpaPeriodSeconds }),
+        ...(options.hostLostAfterSeconds && { hostLostAfterSeconds: options.hostLostAfterSeconds }),
       }),
     ),
     started(startScheduler(site, binaries['kube-scheduler'])),

@@ -160,17 +160,20 @@ export interface ControllerManagerOptions {
   binary: string
   /** How often an HPA is looked at. Default: what Kubernetes says, 15. */
   hpaPeriodSeconds?: number
+  /** After how long without a word of its kubelet a host counts as lost. Default: what Kubernetes says, 50. */
+  hostLostAfterSeconds?: number
 }
 
 export async function startControllerManager(
   site: ControlPlaneSite,
-  { binary, hpaPeriodSeconds }: ControllerManagerOptions,
+  { binary, hpaPeriodSeconds, hostLostAfterSeconds }: ControllerManagerOptions,
 ): Promise<Server> {
   return startComponent(site, 'kube-controller-manager', binary, [
     `--service-account-private-key-file=${site.files.tokenPrivateKey}`,
     `--root-ca-file=${site.files.ca}`,
     '--use-service-account-credentials',
     ...(hpaPeriodSeconds === undefined ? [] : [`--horizontal-pod-autoscaler-sync-period=${hpaPeriodSeconds}s`]),
+    ...(hostLostAfterSeconds === undefined ? [] : [`--node-monitor-grace-period=${hostLostAfterSeconds}s`]),
   ])
 }
 

@@ -1,10 +1,10 @@
-// The world of the end-to-end tests of nodes: two real hosts, the classes of examples/, the operator from its bundle, and a
+// The world of the end-to-end tests of nodes: real hosts, two unless told otherwise, the classes of examples/, the operator from its bundle, and a
 // bystander who records what happens. Its verbs ask the API server, etcd, the hosts and the loader, never the operator.
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { Etcd3 } from 'etcd3'
 import { demoClass } from '../cluster/classes.ts'
-import type { Cluster } from '../cluster/cluster.ts'
+import type { Cluster, ClusterOptions } from '../cluster/cluster.ts'
 import { applyCrds } from '../cluster/crds.ts'
 import { startStockedCluster } from '../cluster/stocked.ts'
 import { until } from '../cluster/until.ts'
@@ -28,10 +28,13 @@ export interface RealWorld extends AsyncDisposable {
 const root = join(import.meta.dirname, '../..')
 const NAMESPACE = 'default'
 
-export async function startRealWorld(log: (line: string) => void): Promise<RealWorld> {
+export async function startRealWorld(
+  log: (line: string) => void,
+  { hosts = 2, ...options }: ClusterOptions = {},
+): Promise<RealWorld> {
   const undo = new AsyncDisposableStack()
   try {
-    const cluster = undo.use(await startStockedCluster(2, log))
+    const cluster = undo.use(await startStockedCluster(hosts, log, options))
     await applyCrds(cluster)
     for (const network of ['PodNetwork', 'HostNetwork'] as const) {
       await cluster.kubectl(['apply', '-f-'], { input: demoClass({ network }) })
