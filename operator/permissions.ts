@@ -140,6 +140,20 @@ export const operatorPermissions: readonly OperatorPermission[] = [
   },
   {
     where: 'watched',
+    group: 'policy',
+    resources: ['poddisruptionbudgets'],
+    verbs: ['list', 'watch'],
+    why: 'a second budget that selects an SFU breaks its eviction; whose it is, is told',
+  },
+  {
+    where: 'sfu',
+    group: 'policy',
+    resources: ['poddisruptionbudgets'],
+    verbs: ['create', 'patch', 'delete'],
+    why: 'one for each namespace of SFUs, which keeps those with people from being evicted',
+  },
+  {
+    where: 'watched',
     group: 'events.k8s.io',
     resources: ['events'],
     verbs: ['create', 'patch'],

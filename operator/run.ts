@@ -32,6 +32,9 @@ import {
   nodeClaimType,
 } from './cluster/host-view.ts'
 import { hostSignals } from './cluster/hosts.ts'
+import { budgetType, rulesOnly } from './cluster/protection/budget.ts'
+import { budgetController, namespaceIndexes } from './cluster/protection/budget-controller.ts'
+import { protectionController } from './cluster/protection/controller.ts'
 import { rulesWith } from './cluster/rules.ts'
 import type { RunConfig } from './config.ts'
 import { keptOfHost, keptOfPod } from './kept.ts'
@@ -119,6 +122,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     hosts: resourceClient(fenced, hostType),
     nodeClaims: ifServed(resourceClient(fenced, nodeClaimType), ambient),
     hostEvents: resourceClient(fenced, hostEventType),
+    budgets: resourceClient(fenced, budgetType),
     hpas: ifServed(resourceClient(fenced, hpaType), ambient),
     scaledObjects: ifServed(resourceClient(fenced, scaledObjectType), ambient),
   }
@@ -129,14 +133,17 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     revisions: informer(client.revisions, { ...watched, labelSelector: ours, indexes: ownerIndexes }),
     nodes: informer(client.nodes, {
       ...watched,
-      indexes: { ...ownerIndexes, [nodesByClass]: node => [node.spec.className] },
+      indexes: { ...ownerIndexes, ...namespaceIndexes, [nodesByClass]: node => [node.spec.className] },
     }),
     classes: informer(client.classes, common),
     pods: informer(client.pods, {
       ...watched,
       labelSelector: ours,
       keep: keptOfPod,
-      indexes: { [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]) },
+      indexes: {
+        ...namespaceIndexes,
+        [podsByHost]: pod => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]),
+      },
     }),
     hosts: informer(client.hosts, { ...common, keep: keptOfHost }),
     nodeClaims: informer(client.nodeClaims, { ...common, indexes: nodeClaimIndexes, keep: keptOfNodeClaim }),
@@ -146,6 +153,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       indexes: hostEventIndexes,
       keep: keptOfHostEvent,
     }),
+    budgets: informer(client.budgets, { ...watched, indexes: namespaceIndexes, keep: rulesOnly }),
     hpas: informer(client.hpas, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
     scaledObjects: informer(client.scaledObjects, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
   }
@@ -207,6 +215,18 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       expectations: expectations({ RTCNode: caches.nodes, Pod: caches.pods }),
       tally: lifeTally({ metrics: metricsFrom(ofFleet, tallyMetricTable), log }),
       workers: config.workers,
+    }),
+    protectionController({
+      ...shared,
+      podsOnHost: name => caches.pods.byIndex(podsByHost, name),
+      nodesOfClass: name => caches.nodes.byIndex(nodesByClass, name),
+      expectations: expectations({ Pod: caches.pods }),
+    }),
+    budgetController({
+      ...shared,
+      budgetCache: caches.budgets,
+      budgets: client.budgets,
+      expectations: expectations({ PodDisruptionBudget: caches.budgets }),
     }),
     poolController({
       ...shared,

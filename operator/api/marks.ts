@@ -10,6 +10,8 @@ export const labels = {
   pool: 'rtcnode.io/pool',
   /** On an RTCNode: what it was made from, `<hash of the template>-<hash of the class>`. */
   revision: 'rtcnode.io/revision',
+  /** On a pod: `"true"` while it is protected, because people may be on it. The budget of its namespace finds it by this. */
+  busy: 'rtcnode.io/busy',
   managedBy: 'app.kubernetes.io/managed-by',
 } as const
 
@@ -20,6 +22,8 @@ export const annotations = {
   drainSeconds: 'rtcnode.io/drain-deadline-seconds',
   /** On a pod: the hash of the class as it was when the pod was made. */
   classHash: 'rtcnode.io/class-hash',
+  /** On a protected pod: since when somebody wants its host (RFC 3339); no protection lasts for ever. */
+  hostAskedForSince: 'rtcnode.io/host-asked-for-since',
   /** On an RTCNode that its pool closed: why (`ScaleIn`, `RollOut`). Only nodes with this mark are reopened by the pool. */
   closedByPool: 'rtcnode.io/closed-by-pool',
   /** On an RTCNode that its pool closed: until when people may stay (RFC 3339). Counts instead of the node's own deadline. */

@@ -10,6 +10,9 @@ export const adapters = ['livekit'] as const
 export const networkModes = ['HostNetwork', 'PodNetwork'] as const
 export const addressSources = ['HostIP', 'ExternalIP', 'PodIP', 'Fixed'] as const
 
+/** Four hours: longer than nearly any call, shorter than anybody's maintenance window. */
+export const DEFAULT_PROTECTION_SECONDS = 14_400
+
 /** A piece of a Pod: its schema is Kubernetes' own, and the API server judges it (server-side dry run). */
 const podPart = z.looseObject({}).readonly()
 
@@ -151,6 +154,19 @@ export const rtcNodeClassSpecSchema = z
       })
       .prefault({})
       .describe('When nodes of this class are given up.'),
+    protection: z
+      .object({
+        maxSeconds: z
+          .int()
+          .min(0)
+          .max(604_800)
+          .default(DEFAULT_PROTECTION_SECONDS)
+          .describe(
+            'For how long people on a node may keep its host, counted from when somebody first asked for it (a drain, an upgrade, an autoscaler). Then its pod can be evicted all the same.',
+          ),
+      })
+      .prefault({})
+      .describe('How long nodes of this class hold up the removal of their hosts.'),
     rollout: z
       .enum(['RollingUpdate', 'OnDelete'])
       .default('RollingUpdate')

@@ -7,6 +7,7 @@ import type { OwnerReference } from '../api/meta.ts'
 import { drainSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import { ofNewPod } from '../cluster/protection/marks.ts'
 import { agentNodeOptions } from '../node-options.ts'
 import { type Shown, shownToAgent } from './shown-to-agent.ts'
 import {
@@ -79,6 +80,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
       namespace: node.metadata.namespace ?? 'default',
       labels: {
         ...podTemplate.metadata?.labels,
+        ...ofNewPod.labels,
         [labels.node]: node.metadata.name,
         [labels.class]: nodeClass.metadata.name,
         ...(pool === undefined ? {} : { [labels.pool]: pool }),
@@ -86,6 +88,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
       },
       annotations: {
         ...podTemplate.metadata?.annotations,
+        ...ofNewPod.annotations,
         [annotations.drainSeconds]: String(drainSecondsOf(node, nodeClass)),
         [annotations.classHash]: classHash(nodeClass),
       },

@@ -2,6 +2,7 @@
 // Counted from the API server's audit log, where nothing can be forgotten.
 import { readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { IDLE_OPEN_MS } from '../../operator/cluster/protection/protect.ts'
 import type { Benchmark } from './figure.ts'
 import { startFleetThread } from './fleet-thread.ts'
 import { createPool } from './pool-manifest.ts'
@@ -9,13 +10,15 @@ import { numbered, startStage } from './stage.ts'
 
 const COUNT = Number(process.env['COUNT'] ?? 1_000)
 const SETTLE_SECONDS = 15
+/** After a minute without people the pods are released, once each. */
+const IDLE_SECONDS = IDLE_OPEN_MS / 1_000 + SETTLE_SECONDS
 const REST_SECONDS = 90
 
 export const writes: Benchmark = {
   name: 'writes',
   title: 'Writes to the API server',
-  method: `${COUNT} RTCNodes become Running on fake nodes with the simulated fleet, and then beat each 3 s for ${REST_SECONDS} s while nothing else
-happens; then a pool of as many is made. Every request of the operator that writes, whatever its answer, is counted from the API server's audit log by verb and resource. The
+  method: `${COUNT} RTCNodes become Running on fake nodes with the simulated fleet, are left alone for ${IDLE_SECONDS} s, in which they
+become idle, and then beat each 3 s for ${REST_SECONDS} s while nothing else happens; then a pool of as many is made. Every request of the operator that writes, whatever its answer, is counted from the API server's audit log by verb and resource. The
 renewals of the leader's Lease are the one thing an operator cannot leave; they are counted apart, as are Kubernetes events.`,
   async run(log) {
     await using stage = await startStage({ kwokNodes: 4, auditLog: true })
@@ -26,6 +29,9 @@ renewals of the leader's Lease are the one thing an operator cannot leave; they 
     log(`${COUNT} RTCNodes are Running; what was written late is waited for ${SETTLE_SECONDS} s`)
     await pause(SETTLE_SECONDS * 1_000)
     const birthsEnd = new Date().toISOString()
+    log(`${IDLE_SECONDS} s until all are idle`)
+    await pause(IDLE_SECONDS * 1_000)
+    const restBegins = new Date().toISOString()
     log(`at rest for ${REST_SECONDS} s`)
     await pause(REST_SECONDS * 1_000)
     const poolBegins = new Date().toISOString()
@@ -37,14 +43,22 @@ renewals of the leader's Lease are the one thing an operator cannot leave; they 
     const ofPool = all.filter(({ at }) => at >= poolBegins)
     const perPoolNode = ofPool.filter(it => isOfNodes(it) || isOfPools(it)).length / COUNT
     const births = all.filter(({ at }) => at < birthsEnd)
-    const rest = all.filter(({ at }) => at >= birthsEnd && at < poolBegins)
+    const idle = all.filter(({ at }) => at >= birthsEnd && at < restBegins)
+    const rest = all.filter(({ at }) => at >= restBegins && at < poolBegins)
     const perNode = births.filter(isOfNodes).length / COUNT
     const eventsPerNode = births.filter(({ what }) => what.includes('events')).length / COUNT
+    const perIdle = idle.filter(isOfNodes).length / COUNT
     const perMinute = (rest.filter(it => !isLease(it)).length / REST_SECONDS) * 60
     const leasePerMinute = (rest.filter(isLease).length / REST_SECONDS) * 60
     return {
       figures: [
         { what: 'writes per node, birth to Running', measured: perNode.toFixed(2), goal: '≤ 3', isMet: perNode <= 3 },
+        {
+          what: 'writes per node that becomes idle, for its protection',
+          measured: perIdle.toFixed(2),
+          goal: '≤ 2',
+          isMet: perIdle <= 2,
+        },
         {
           what: `writes per minute at rest, ${COUNT} nodes with heartbeats`,
           measured: `${perMinute.toFixed(1)}, and ${leasePerMinute.toFixed(0)} renewals of the Lease`,
@@ -67,7 +81,7 @@ renewals of the leader's Lease are the one thing an operator cannot leave; they 
   },
 }
 
-interface Write {
+export interface Write {
   readonly at: string
   /** Verb and resource, as `patch rtcnodes/status`. */
   readonly what: string
@@ -82,7 +96,8 @@ interface AuditEvent {
   readonly objectRef?: { readonly resource?: string; readonly subresource?: string }
 }
 
-function writesIn(auditLogPath: string): Write[] {
+/** Of the operator. */
+export function writesIn(auditLogPath: string): Write[] {
   return readFileSync(auditLogPath, 'utf8')
     .split('\n')
     .filter(line => line.includes('"userAgent":"rtcnode-operator/'))

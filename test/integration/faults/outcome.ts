@@ -66,7 +66,10 @@ const times = 'creationTimestamp deletionTimestamp lastTransitionTime startTime 
 const places =
   'nodeName address hostIP hostIPs podIP podIPs topology.kubernetes.io/zone load kubectl.kubernetes.io/last-applied-configuration'
 const identities = 'uid resourceVersion generation observedGeneration managedFields podUID containerID apiVersion kind'
-const chance = new Set(`${times} ${places} ${identities}`.split(' '))
+/** When an idle pod is released is a matter of time too. */
+const protection =
+  'rtcnode.io/busy cluster-autoscaler.kubernetes.io/safe-to-evict karpenter.sh/do-not-disrupt controller.kubernetes.io/pod-deletion-cost'
+const chance = new Set(`${times} ${places} ${identities} ${protection}`.split(' '))
 
 /** Conditions in the order of their types: who was there first is chance too. */
 function withoutChance(object: unknown, namespace: string): unknown {

@@ -1,6 +1,6 @@
 // What an operator writes, as the proxies in front of API server and registry see it, and what becomes of it: passed on, or
 // lost in one of the two ways in which a write can be lost. Every write has a name that is the same in every run.
-import { FINALIZER } from '../../../operator/api/marks.ts'
+import { FINALIZER, labels } from '../../../operator/api/marks.ts'
 
 export interface Write {
   /** Of the object or intent; empty for what concerns no node. */
@@ -40,13 +40,16 @@ export function writeGate(): WriteGate {
   }
 }
 
-/** Undefined for reads, dry runs and the leader's Lease. */
+/** Undefined for reads, dry runs, the leader's Lease, and what protects pods. */
 export function writeToApiServer(method: string, url: string, body: string): Write | undefined {
   const { pathname, searchParams } = new URL(url, 'https://api')
   if (method === 'GET' || searchParams.has('dryRun')) return undefined
   const [, namespace = '', plural = '', , subresource] =
     /^\/apis?\/(?:[^/]+\/)??v[^/]+(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(pathname) ?? []
-  if (plural === 'leases') return undefined
+  // The budget is of the namespace: it comes and goes beside the life of any one node.
+  if (plural === 'leases' || plural === 'poddisruptionbudgets') return undefined
+  // That an idle pod is released is a matter of time, and of nothing else.
+  if (plural === 'pods' && body.includes(labels.busy) && method === 'PATCH') return undefined
   return { namespace, what: nameOf(method, plural, subresource, body), at: Date.now() }
 }
 

@@ -1,5 +1,6 @@
 // Whatever the operator does with objects in a life, told so that each of its rights is needed at least once.
 
+import { BUDGET_NAME } from '../../../operator/cluster/protection/budget.ts'
 import type { AutoscalerScene } from '../autoscaler/autoscaler-scene.ts'
 import { type Pair, roles } from '../faults/pair.ts'
 import { simClass } from '../harness/class.ts'
@@ -18,6 +19,7 @@ const template = (region: string) => ({ metadata: { labels: { fleet: pool } }, s
 export async function playStories(scene: AutoscalerScene, apply: Apply, operators: Pair<Operator>): Promise<void> {
   await classesAreTried(scene, apply)
   await aNodeIsDisturbed(scene)
+  await theBudgetIsDisturbed(scene)
   await aPoolTakesItOver(scene)
   await replicasAreSet(scene, apply)
   await itRollsOut(scene)
@@ -53,6 +55,12 @@ async function aNodeIsDisturbed(scene: AutoscalerScene): Promise<void> {
 
 const cordon = (scene: AutoscalerScene, node: string, cordoned: boolean): Promise<string> =>
   scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', JSON.stringify({ spec: { cordoned } }))
+
+/** What is changed in it is set right; with the last node it goes. */
+async function theBudgetIsDisturbed(scene: AutoscalerScene): Promise<void> {
+  await scene.kubectl('patch', 'pdb', BUDGET_NAME, '--type=merge', '-p', '{"spec":{"minAvailable":1}}')
+  await scene.kubectl('wait', 'pdb', BUDGET_NAME, '--for=jsonpath={.spec.minAvailable}=1000000', '--timeout=50s')
+}
 
 async function aPoolTakesItOver(scene: AutoscalerScene): Promise<void> {
   await scene.kubectl('label', 'rtcn', 'lone', `fleet=${pool}`)
@@ -108,4 +116,5 @@ async function everythingGoes(scene: AutoscalerScene): Promise<void> {
   await scene.expectReason(busy, 'WaitingForSessions')
   scene.sfu(busy).leaveAll()
   await scene.expectGone(busy)
+  await scene.kubectl('wait', 'pdb', BUDGET_NAME, '--for=delete', '--timeout=50s')
 }

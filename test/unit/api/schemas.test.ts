@@ -24,6 +24,7 @@ test('a class needs only its adapter, pod and agent image; all else has a defaul
     },
     drain: { deadlineSeconds: 3_600, emptySamples: 3, evictGraceSeconds: 30 },
     health: { startupTimeoutSeconds: 300, unhealthyAfterSeconds: 30 },
+    protection: { maxSeconds: 14_400 },
     rollout: 'RollingUpdate',
   })
 })

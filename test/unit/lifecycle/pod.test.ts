@@ -45,12 +45,16 @@ test('labels and annotations of the class are kept; ours win', () => {
   const { metadata } = make({ podMetadata: { labels, annotations } })
   assert.deepEqual(metadata.labels, {
     team: 'voice',
+    'rtcnode.io/busy': 'true',
     'rtcnode.io/node': 'sfu-1',
     'rtcnode.io/class': 'livekit',
     'app.kubernetes.io/managed-by': 'rtcnode-operator',
   })
   assert.deepEqual(metadata.annotations, {
     note: 'x',
+    'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false',
+    'karpenter.sh/do-not-disrupt': 'true',
+    'controller.kubernetes.io/pod-deletion-cost': '16777216',
     'rtcnode.io/drain-deadline-seconds': '60',
     'rtcnode.io/class-hash': classHash(aClass({ podMetadata: { labels, annotations } })),
   })

@@ -106,6 +106,18 @@ const marks: Record<string, Refused> = {
     patch('tenant', 'v1', 'pods/victim', { metadata: { annotations: { 'rtcnode.io/address': '203.0.113.66' } } }),
     /metadata\.annotations: rtcnode\.io\/address is the operator's/,
   ),
+  'a node’s pod that anybody may evict from under its people': refused(
+    patch('tenant', 'v1', 'pods/victim', {
+      metadata: { annotations: { 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'sometimes' } },
+    }),
+    /metadata\.annotations: cluster-autoscaler\.kubernetes\.io\/safe-to-evict is the operator's/,
+    overrule,
+  ),
+  'a node’s pod that keeps its host for ever': refused(
+    patch('tenant', 'v1', 'pods/victim', { metadata: { labels: { 'rtcnode.io/busy': 'for ever' } } }),
+    /metadata\.labels: rtcnode\.io\/busy is the operator's/,
+    overrule,
+  ),
   'a node’s pod with no owner': refused(
     patch('tenant', 'v1', 'pods/victim', { metadata: { ownerReferences: null } }),
     /metadata\.ownerReferences: /,
