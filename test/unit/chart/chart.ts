@@ -140,7 +140,13 @@ export const variants = {
       podLabels: { team: 'media' },
       podAnnotations: { note: 'ours' },
     },
-    hosts: { signals: [{ taint: 'example.com/going', kind: 'Planned', by: 'our “tool” <1>', leadSeconds: 604_800 }] },
+    hosts: {
+      signals: [
+        { taint: 'example.com/going', kind: 'Planned', by: 'our “tool” <1>', leadSeconds: 604_800 },
+        { event: 'Going', kind: 'Imminent' },
+        { host: 'Unschedulable', kind: 'None' },
+      ],
+    },
     serviceAccount: { annotations: { note: 'ours' } },
     networkPolicy: { metricsFrom: [{ namespaceSelector: { matchLabels: { name: 'monitoring' } } }] },
     tracesEndpoint: 'http://otel.monitoring:4318/v1/traces',

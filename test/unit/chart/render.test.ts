@@ -110,8 +110,12 @@ test('the operator is started as the benchmarks start it, with settings that it 
   const tuned = runConfig({}, environment)
   assert.deepEqual([tuned.logLevel, tuned.workers, tuned.leaseDurationSeconds], ['debug', 128, 30])
   assert.deepEqual(
-    tuned.hostSignals.map(({ by, leadSeconds }) => [by, leadSeconds]),
-    [['our “tool” <1>', 604_800]],
+    tuned.hostSignals.map(({ kind, by, leadSeconds }) => [kind, by, leadSeconds]),
+    [
+      ['Planned', 'our “tool” <1>', 604_800],
+      ['Imminent', undefined, undefined],
+      ['None', undefined, undefined],
+    ],
   )
 
   const { watchNamespaces } = runConfig({}, await environmentIn(await render(variants.namespaced)))

@@ -44,6 +44,18 @@ const refused: Record<string, { values: object; says: RegExp }> = {
     values: { registry: { external: { secretName: 'etcd' } } },
     says: /registry\.external\.endpoints is empty: set both or neither/,
   },
+  'two rules for one taint': {
+    values: {
+      hosts: {
+        signals: [
+          { taint: 'a/b', kind: 'Planned' },
+          { event: 'A', kind: 'None' },
+          { taint: 'a/b', kind: 'None' },
+        ],
+      },
+    },
+    says: /hosts\.signals has two rules for the taint "a\/b": write one/,
+  },
   'SFUs where nobody looks': {
     values: { watchNamespaces: ['eu'] },
     says: /sfu\.namespaces has "rtc", which watchNamespaces \(eu\) does not have/,

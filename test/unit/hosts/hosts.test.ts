@@ -7,6 +7,8 @@ import { keyOf, type ObjectKey, type Uid } from '../../../operator/api/meta.ts'
 import {
   type HostEvent,
   hostEventIndexes,
+  keptOfHostEvent,
+  keptOfNodeClaim,
   type NodeClaim,
   nodeClaimIndexes,
 } from '../../../operator/cluster/host-view.ts'
@@ -116,6 +118,27 @@ test('what happens to one host is no matter of another', () => {
   hosts.put(aHost({ unschedulable: true }, 'other'))
   assert.equal(signals.of('h'), undefined)
   assert.deepEqual(told, ['other Cordoned'])
+})
+
+test('a thousand hosts tainted at once are told once each', () => {
+  const { hosts, signals, told } = rig()
+  const names = Array.from({ length: 1_000 }, (_, index) => `h-${index}`)
+  for (const host of names) hosts.put(aHost({}, host))
+  for (const host of names) hosts.put(aHost({ taints: [aTaint('karpenter.sh/disrupted')] }, host))
+  assert.deepEqual(
+    told,
+    names.map(host => `${host} KarpenterDisruption`),
+  )
+  assert.ok(names.every(host => signals.of(host)?.kind === 'Planned'))
+})
+
+test('what is kept of NodeClaims and Events is enough to judge them by', () => {
+  const claim = aClaim({ nodeName: 'h', deletedAt: -5, deadline: at(600), conditions: [aCondition('Drifted')] })
+  const event = anEvent('SpotInterrupted', -5)
+  const whole = disruptionOf(seen(aHost(), [claim], [event]), builtInRules, NOW)
+  const kept = seen(aHost(), [keptOfNodeClaim(claim)], [keptOfHostEvent(event)])
+  assert.deepEqual(disruptionOf(kept, builtInRules, NOW), whole)
+  assert.deepEqual(hostEventIndexes['host']?.(keptOfHostEvent(event)), ['h'])
 })
 
 test('it is ready when all that it reads is', () => {
