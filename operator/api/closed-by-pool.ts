@@ -9,7 +9,7 @@ export interface ClosedByPool {
   /** RFC 3339: until when people may stay. */
   readonly deadline: string
 }
-export const closingReasons = ['ScaleIn', 'RollOut'] as const
+export const closingReasons = ['ScaleIn', 'RollOut', 'HostGoing'] as const
 export type ClosingReason = (typeof closingReasons)[number]
 
 /** Undefined too when people have opened the node again, or when either half of the mark is missing or makes no sense. */

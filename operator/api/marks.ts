@@ -24,7 +24,7 @@ export const annotations = {
   classHash: 'rtcnode.io/class-hash',
   /** On a protected pod: since when somebody wants its host (RFC 3339); no protection lasts for ever. */
   hostAskedForSince: 'rtcnode.io/host-asked-for-since',
-  /** On an RTCNode that its pool closed: why (`ScaleIn`, `RollOut`). Only nodes with this mark are reopened by the pool. */
+  /** On an RTCNode that its pool closed: why (`ScaleIn`, `RollOut`, `HostGoing`). Only nodes with this mark are reopened by the pool. */
   closedByPool: 'rtcnode.io/closed-by-pool',
   /** On an RTCNode that its pool closed: until when people may stay (RFC 3339). Counts instead of the node's own deadline. */
   drainDeadline: 'rtcnode.io/drain-deadline',

@@ -20,6 +20,7 @@ export const nodeReasons = {
   Serving: 'Registered and taking new rooms.',
   Shedding: 'Registered; takes no new rooms until its load falls.',
   Cordoned: 'Registered; takes no new rooms because spec.cordoned is true.',
+  HostGoing: 'Its host is about to go, so it takes no new rooms and its pool replaces it.',
   TelemetryLost: 'The pod is ready but its heartbeat is missing; nothing is done to it.',
   PodNotReady: 'The heartbeat is fresh but the pod is not ready.',
   Unhealthy: 'Heartbeat and pod are both unwell; deleted when that lasts.',
@@ -41,7 +42,7 @@ export const nodeReasons = {
 } as const
 export type NodeReason = keyof typeof nodeReasons
 
-/** Why a node that starts may never be Running. */
+/** Why a node that starts may not be Running before somebody helps. */
 export const startTroubles = [
   'ClassNotFound',
   'ClassNotAccepted',
@@ -67,6 +68,7 @@ export type ClassReason = keyof typeof classReasons
 export const poolReasons = {
   // Progressing
   Complete: 'All replicas are there and of the update revision.',
+  HostsGoing: 'Nodes on hosts that are about to go are being replaced.',
   ScalingOut: 'Nodes are being reopened, made or started.',
   ScalingIn: 'Nodes that are one too many are closed, and leave when they are empty.',
   RollingOut: 'Nodes of older revisions are being replaced.',

@@ -95,7 +95,23 @@ const drainStatusSchema = z.object({
 })
 export type DrainStatus = z.infer<typeof drainStatusSchema>
 
-export const conditionTypes = ['Scheduled', 'Registered', 'Ready', 'AdmissionOpen', 'TelemetryLost', 'Drained'] as const
+const disruptionStatusSchema = z.object({
+  kind: z
+    .enum(['Advisory', 'Planned', 'Imminent'])
+    .describe('Advisory: it may go. Planned: it goes, and there is time to move. Imminent: it goes now, or has gone.'),
+  deadline: timestamp.optional().describe('When the host is to be gone; absent while nobody has said so.'),
+})
+export type DisruptionStatus = z.infer<typeof disruptionStatusSchema>
+
+export const conditionTypes = [
+  'Scheduled',
+  'Registered',
+  'Ready',
+  'AdmissionOpen',
+  'TelemetryLost',
+  'Disrupted',
+  'Drained',
+] as const
 export type ConditionType = (typeof conditionTypes)[number]
 
 const rtcNodeStatusSchema = z
@@ -116,6 +132,9 @@ const rtcNodeStatusSchema = z
       .describe('Ports clients use, from the class.'),
     load: loadStatusSchema.optional().describe('A coarse picture of the load. The live one is in the registry.'),
     drain: drainStatusSchema.optional().describe('How the drain goes, once the node was deleted.'),
+    disruption: disruptionStatusSchema
+      .optional()
+      .describe('Its host is about to go, or may be; who says so is in the condition Disrupted.'),
     conditions: conditionsSchema.optional(),
   })
   .describe('How this node is; written by the operator only.')
@@ -162,9 +181,22 @@ export const RTCNodeKind: Kind<RTCNode> = {
     { name: 'Host', type: 'string', jsonPath: '.status.nodeName', description: 'The host it runs on' },
     { name: 'Address', type: 'string', jsonPath: '.status.address', description: 'Where clients reach it' },
     { name: 'Deadline', type: 'string', jsonPath: '.status.drain.deadline', description: 'Until when people may stay' },
+    {
+      name: 'Disrupted',
+      type: 'string',
+      jsonPath: '.status.disruption.kind',
+      description: 'Whether its host is about to go',
+    },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: 'Since when it exists' },
     { name: 'Class', type: 'string', jsonPath: '.spec.className', description: 'Its class', wide: true },
     { name: 'Region', type: 'string', jsonPath: '.status.region', description: 'Region it serves', wide: true },
+    {
+      name: 'HostUntil',
+      type: 'string',
+      jsonPath: '.status.disruption.deadline',
+      description: 'When its host is to be gone',
+      wide: true,
+    },
     {
       name: 'Message',
       type: 'string',
@@ -179,6 +211,8 @@ export const RTCNodeKind: Kind<RTCNode> = {
     Ready: 'It serves: the pod is ready and the heartbeat is fresh. Its reason says where the node is in its life.',
     AdmissionOpen: 'New rooms may be placed on it, and its agent knows.',
     TelemetryLost: 'The pod is ready but the heartbeat is missing: its load is unknown.',
+    Disrupted:
+      'Its host is about to go, or its pod was ended by somebody else. Its reason is the signal. There only if that was ever so.',
     Drained: 'Nobody is left on it.',
   } satisfies Record<ConditionType, string>,
   reasons: nodeReasons,

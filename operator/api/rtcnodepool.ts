@@ -200,6 +200,9 @@ const rtcNodePoolStatusSchema = z
     openReplicas: count('Nodes that take new rooms, and have for minReadySeconds; those that are full for now count.'),
     readyReplicas: count('Nodes that are ready, closed ones among them.'),
     drainingReplicas: count('Nodes that are closed or being deleted; people on them may finish.'),
+    disruptedReplicas: count(
+      'Nodes on hosts that are about to go, closed or not; absent while there are none.',
+    ).optional(),
     updatedReplicas: count('Nodes of the update revision that count against spec.replicas.'),
     sessions: count('Participants on all nodes, coarse; absent while no node tells.').optional(),
     selector: z.string().max(2_048).optional().describe('Finds the pods of this pool, for an HPA.'),

@@ -2,6 +2,7 @@
 // whenever a node changes, never for a heartbeat.
 import type { Host } from '../api/core.ts'
 import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
+import { isOnGoingHost } from '../api/host-going.ts'
 import { labels } from '../api/marks.ts'
 import { startTroubles } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
@@ -15,8 +16,10 @@ import type { NodeSample } from './learning/snapshot.ts'
  * image, a quota or the class, the next would be in the same trouble, and the next, up to maxReplicas, and all of them would
  * start at once when it is over. The autoscaler says so in AbleToScale instead.
  */
-export function supplyOf({ metadata, spec, status }: RTCNode): NodeSample['supply'] {
+export function supplyOf(node: RTCNode): NodeSample['supply'] {
+  const { metadata, spec, status } = node
   if (metadata.deletionTimestamp !== undefined) return 'leaving'
+  if (isOnGoingHost(node)) return 'going'
   if (spec.cordoned) return 'closed'
   return status?.phase === 'Running' ? 'open' : 'starting'
 }

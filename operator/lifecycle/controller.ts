@@ -5,6 +5,8 @@ import type { Host, Pod } from '../api/core.ts'
 import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import type { HostSignals } from '../cluster/disruption.ts'
+import { disruptionAt, isGoing } from '../cluster/reaction.ts'
 import type { Cache } from '../kube/cache.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import {
@@ -24,17 +26,18 @@ import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from '
 import { decide, quietReasons } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
 import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
-import { eventOf } from './node-events.ts'
+import { eventOf, eventOfDisruption } from './node-events.ts'
 import { isPodOf } from './pod-view.ts'
 import { ownHeartbeat } from './seen.ts'
 import type { AgentSettings } from './start-up-environment.ts'
-import type { Tally } from './tally.ts'
+import { causeOf, type Tally } from './tally.ts'
 
 export interface LifecycleDeps extends Omit<Writers, 'signal'> {
   readonly nodeCache: Cache<RTCNode>
   readonly podCache: Cache<Pod>
   readonly classCache: Cache<RTCNodeClass>
   readonly hostCache: Cache<Host>
+  readonly hostSignals: HostSignals
   readonly loads: Pick<Loads, 'admission' | 'onAdmission' | 'ready'>
   readonly events: EventRecorder
   readonly tally: Tally
@@ -58,6 +61,10 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
       watchCache(deps.podCache, change => [change.key]),
       watchCache(deps.classCache, change => keysOfClass(deps, change)),
       watchCache(deps.hostCache, change => keysOfHost(deps, change)),
+      {
+        subscribe: enqueue => deps.hostSignals.onChange(host => nodesOn(deps, host).forEach(key => enqueue(key))),
+        ready: deps.hostSignals.ready,
+      },
       { subscribe: enqueue => deps.fleet.onChange((key, what) => what === 'material' && enqueue(key)) },
       { subscribe: enqueue => deps.loads.onAdmission(enqueue), ready: deps.loads.ready },
       {
@@ -65,8 +72,9 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
           deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
       },
     ],
-    // Where all nodes of a pool fill up at once, each of them has to be told; what helps them is the node that starts.
-    isUrgent: key => isStarting(deps.nodeCache.get(key)),
+    // Where all nodes of a pool fill up at once, each of them has to be told; what helps them is the node that starts. And no
+    // room may be placed on a host that goes.
+    isUrgent: key => isStarting(deps.nodeCache.get(key)) || isOnGoingHost(key, deps),
     logFields: key => ({ uid: deps.nodeCache.get(key)?.metadata.uid }),
     caughtUp: key => deps.expectations.caughtUp(key) && memory.intentSeen(key, deps.fleet.intent(key)),
     reconcile: (key, context) => reconcile(key, context, deps, memory),
@@ -122,7 +130,7 @@ async function act(
     case 'intent-written':
       memory.wroteIntent(key, outcome.revision)
       if (wanted.do === 'write-intent' && wanted.intent.drain?.stage === 'evict')
-        writers.tally.evicted(key, wanted.intent.drain.reason === 'PodDeleted' ? 'pod-deleted' : 'deadline')
+        writers.tally.evicted(key, causeOf(wanted.intent.drain.reason, node))
       return whenCaughtUp
     case 'outdated':
       return whenCaughtUp
@@ -140,6 +148,8 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
     nodeClass: deps.classCache.get(node.spec.className as ObjectKey),
     pod,
     host: hostName === undefined ? undefined : deps.hostCache.get(hostName as ObjectKey),
+    disruption: disruptionAt(node, hostName, deps),
+    ending: hostName === undefined || pod === undefined ? undefined : deps.hostSignals.ofPod(pod),
     registration: deps.fleet.registration(key),
     intent: deps.fleet.intent(key),
     load: deps.loads.admission(key),
@@ -158,6 +168,8 @@ const isStarting = (node: RTCNode | undefined): boolean =>
   node !== undefined && node.metadata.deletionTimestamp === undefined && (node.status?.phase ?? 'Pending') === 'Pending'
 
 function tell(node: RTCNode, { status, because }: Decision, { events }: LifecycleDeps): void {
+  const disruption = eventOfDisruption(node.status, status)
+  if (disruption !== undefined) events.record(node, disruption)
   const before = conditionOf(node.status?.conditions, 'Ready')?.reason
   const ready = conditionOf(status.conditions, 'Ready')
   if (before === because || ready === undefined || quietReasons.has(because)) return
@@ -177,5 +189,14 @@ function keysOfClass({ nodeCache }: LifecycleDeps, change: Change<RTCNodeClass>)
 /** Hosts write their status often; only labels and addresses reach a node. */
 function keysOfHost({ podCache }: LifecycleDeps, change: Change<Host>): ObjectKey[] {
   const facts = (host: Host | undefined): string => JSON.stringify([host?.metadata.labels, host?.status?.addresses])
-  return facts(change.old) === facts(change.new) ? [] : podCache.byIndex(podsByHost, change.key).map(keyOf)
+  return facts(change.old) === facts(change.new) ? [] : nodesOn({ podCache }, change.key)
+}
+
+/** By the keys of their pods. */
+const nodesOn = ({ podCache }: Pick<LifecycleDeps, 'podCache'>, hostName: string): ObjectKey[] =>
+  podCache.byIndex(podsByHost, hostName).map(keyOf)
+
+function isOnGoingHost(key: ObjectKey, { podCache, hostSignals }: LifecycleDeps): boolean {
+  const hostName = podCache.get(key)?.spec.nodeName
+  return hostName !== undefined && isGoing(hostSignals.of(hostName))
 }

@@ -5,7 +5,7 @@ import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
 import { type Health, healthOf, intentAct } from './running.ts'
-import { ownHeartbeat, reportsUnseen, surelyNobody } from './seen.ts'
+import { hostMovesOffAt, ownHeartbeat, reportsUnseen, surelyNobody } from './seen.ts'
 import { givesUpAt, startSteps, takeFinalizer } from './start.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { nextStatus } from './status.ts'
@@ -43,13 +43,23 @@ function running(at: Situation): Decision {
   const act = finalizer === 'done' ? actOf(at, health) : finalizer.act
   const decision = settle(
     at,
-    { ...health, ...(act === undefined ? {} : { act }), lookAgainMs: health.lookAgainMs ?? LOAD_LOOK_MS },
+    {
+      ...health,
+      ...(act === undefined ? {} : { act }),
+      lookAgainMs: Math.min(health.lookAgainMs ?? LOAD_LOOK_MS, untilMoved(at)),
+    },
     status,
   )
   const standsForMs = recordStandsForMs(at, health)
   if (standsForMs <= 0) return decision
   const lookAgainMs = Math.min(standsForMs, decision.lookAgainMs ?? Number.POSITIVE_INFINITY)
   return { ...decision, status: at.node.status ?? status, lookAgainMs }
+}
+
+/** Until people are to be moved off because of the host. */
+function untilMoved(at: Situation): number {
+  const leftMs = (hostMovesOffAt(at) ?? Number.POSITIVE_INFINITY) - at.now
+  return leftMs > 0 ? leftMs : Number.POSITIVE_INFINITY
 }
 
 /** Three heartbeats. */
@@ -99,12 +109,13 @@ function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decisio
 /** A load that changed is written at most this often; between two writes a Running node is looked at this often. */
 export const LOAD_LOOK_MS = 30_000
 
-/** A start that goes on: told in the status when it hangs, and never as an event. */
+/** A start that goes on: told in the status when it hangs, and never as an event. Of a host that goes its own event tells. */
 export const quietReasons: ReadonlySet<string> = new Set([
   'Pending',
   'PodCreated',
   'PodStarting',
   'AwaitingRegistration',
+  'HostGoing',
 ])
 
 /**

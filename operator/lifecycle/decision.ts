@@ -7,6 +7,7 @@ import type { Condition, ObjectMeta, Uid } from '../api/meta.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { ConditionType, DrainStatus, RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import type { Disruption } from '../cluster/disruption.ts'
 import type { Admission } from '../load/admission.ts'
 import type { KnownIntent, Registration } from '../registry/registration.ts'
 import type { PodManifest } from './pod.ts'
@@ -18,6 +19,10 @@ export interface Observed {
   readonly pod: Pod | undefined
   /** The host the pod is bound to. */
   readonly host: Host | undefined
+  /** What that host announces; undefined: nothing, or the host is not known. */
+  readonly disruption: Disruption | undefined
+  /** Who ended the pod, when Kubernetes tells. What that means for its people, the time of its deletion tells. */
+  readonly ending: Disruption | undefined
   readonly registration: Registration
   readonly intent: KnownIntent
   /** What load means for its admission; fully open when nobody watches its load. */

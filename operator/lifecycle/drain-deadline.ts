@@ -4,13 +4,11 @@
 import { fromTimestamp, type Instant, instant, later, toTimestamp } from '../ambient/clock.ts'
 import { closedByPool } from '../api/closed-by-pool.ts'
 import { annotations } from '../api/marks.ts'
+import { evictGraceSecondsOf } from '../api/promise.ts'
 import { DEFAULT_DRAIN_SECONDS, type DrainStatus, MAX_DRAIN_SECONDS } from '../api/rtcnode.ts'
 import type { Situation } from './decision.ts'
 import { evictsAt } from './pod-view.ts'
-import { ownPod } from './seen.ts'
-
-/** Used when the class is gone and cannot tell. */
-const DEFAULT_EVICT_GRACE_SECONDS = 30
+import { hostMovesOffAt, ownPod } from './seen.ts'
 
 /**
  * When a deleted node's people have to be gone: as its pool told them when it closed the node, else what they were promised,
@@ -44,17 +42,19 @@ export function drainOf({ node, now }: Situation): DrainStatus {
 }
 
 const recordedDeadline = (at: Situation): Instant => fromTimestamp(drainOf(at).deadline) ?? at.now
-export const deadlineOf = (at: Situation): Instant => beforeKill(at, recordedDeadline(at))
+export const deadlineOf = (at: Situation): Instant => beforeTheEnd(at, recordedDeadline(at))
 
-/** A pod that somebody deleted is killed by its kubelet, whatever was promised: people are told while they can be. */
-function beforeKill(at: Situation, promised: Instant): Instant {
+/**
+ * A pod that somebody deleted is killed by its kubelet, and a host goes, whatever was promised: people are told while they can
+ * be.
+ */
+function beforeTheEnd(at: Situation, promised: Instant): Instant {
   const pod = ownPod(at)
-  return instant(Math.min(promised, (pod && evictsAt(pod)) ?? promised))
+  const killAt = pod && evictsAt(pod)
+  return instant(Math.min(promised, killAt ?? promised, hostMovesOffAt(at) ?? promised))
 }
 
 export const untilDeadline = (at: Situation): number => Math.max(0, deadlineOf(at) - at.now)
 /** Counts from the deadline on record, also when the kubelet kills earlier: what it does then, its pod will show. */
 export const graceEndOf = (at: Situation): Instant =>
-  instant(
-    recordedDeadline(at) + (at.seen.nodeClass?.spec.drain.evictGraceSeconds ?? DEFAULT_EVICT_GRACE_SECONDS) * 1_000,
-  )
+  instant(recordedDeadline(at) + evictGraceSecondsOf(at.seen.nodeClass) * 1_000)

@@ -1,5 +1,6 @@
 // The fleet in numbers, pool by pool: one walk over all nodes serves all gauges of a scrape. Pure. Called by metrics.ts.
 import type { Instant } from '../ambient/clock.ts'
+import { isOnGoingHost } from '../api/host-going.ts'
 import { type ObjectKey, splitKey } from '../api/meta.ts'
 import type { Phase, RTCNode } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
@@ -60,7 +61,7 @@ function count(sum: PoolCount, { node, registration, pressure }: SeenNode, now: 
   sum.sessions += sessionsOn(node, registration) ?? 0
   const drain = drainNow(node)
   if (drain === undefined) {
-    if (pressure !== undefined && !node.spec.cordoned)
+    if (pressure !== undefined && !node.spec.cordoned && !isOnGoingHost(node))
       sum.openCapacity = (sum.openCapacity ?? 0) + Math.max(0, 1 - pressure)
     return
   }

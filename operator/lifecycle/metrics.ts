@@ -58,7 +58,7 @@ export const tallyMetricTable = {
   },
   rtcnode_participants_cut_total: {
     kind: 'counter',
-    help: 'Participants whose call was ended by us or by a fault, as last heard, by cause: deadline (of a drain), pod-deleted (behind our back), sfu-restart, node-lost.',
+    help: 'Participants whose call was ended by us or by a fault, as last heard, by cause: deadline (of a drain), host-going (its host goes), evicted (through the API, as kubectl drain does), preempted, tainted, kubelet (it shuts down, or lacks memory or disk), pod-deleted (by somebody else), sfu-restart, node-lost.',
     labels: ['cause'],
   },
 } as const satisfies Record<string, MetricDefinition>

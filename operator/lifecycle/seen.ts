@@ -1,8 +1,11 @@
 // Questions that several steps ask of one snapshot, answered in one place: is that pod ours, does that heartbeat speak
 // for it, is anybody surely not there. Pure.
+import type { Instant } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
 import type { Heartbeat } from '../api/heartbeat.ts'
 import type { Intent } from '../api/intent.ts'
+import { evictGraceSecondsOf } from '../api/promise.ts'
+import { isGoing, movesOffAt } from '../cluster/reaction.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Situation } from './decision.ts'
 import { isPodOf, sfuStopped } from './pod-view.ts'
@@ -35,7 +38,8 @@ export const isRegistered = (at: Situation): boolean =>
  */
 export function isShedding(at: Situation): boolean {
   const { node, seen } = at
-  if (node.spec.cordoned || ownPod(at)?.metadata.deletionTimestamp !== undefined) return false
+  if (node.spec.cordoned || isGoing(seen.disruption) || ownPod(at)?.metadata.deletionTimestamp !== undefined)
+    return false
   if (ownHeartbeat(at)?.state !== 'closed') return false
   return (
     seen.load.admission === 'closed' || conditionOf(node.status?.conditions, 'AdmissionOpen')?.reason === 'Shedding'
@@ -84,3 +88,7 @@ export function surelyNobody(at: Situation): boolean {
   const pod = ownPod(at)
   return pod === undefined || sfuStopped(pod, at.seen.nodeClass?.spec.sfuContainer ?? 'sfu')
 }
+
+/** When those who are left are moved off because the host goes; undefined: never because of that. */
+export const hostMovesOffAt = ({ seen: { disruption, nodeClass }, now }: Situation): Instant | undefined =>
+  movesOffAt(disruption, 1_000 * evictGraceSecondsOf(nodeClass), now)

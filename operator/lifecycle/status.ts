@@ -3,7 +3,15 @@ import { fromTimestamp, toTimestamp } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
 import { annotations } from '../api/marks.ts'
 import type { NodeReason } from '../api/reasons.ts'
-import { type DrainStatus, type LoadStatus, type Phase, phases, type RTCNodeStatus } from '../api/rtcnode.ts'
+import {
+  type DisruptionStatus,
+  type DrainStatus,
+  type LoadStatus,
+  type Phase,
+  phases,
+  type RTCNodeStatus,
+} from '../api/rtcnode.ts'
+import { sentenceOf } from '../cluster/reaction.ts'
 import { conditionOf, withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
 import type { Finding, Situation } from './decision.ts'
@@ -36,6 +44,7 @@ export function nextStatus(at: Situation, verdict: Verdict): RTCNodeStatus {
     ports: previous?.ports ?? at.seen.nodeClass?.spec.network.ports,
     load: loadOf(at) ?? previous?.load,
     drain: drainOf(at, verdict),
+    disruption: disruptionOf(at),
     conditions: withFindings(previous?.conditions, findings(at, verdict, phase), node.metadata.generation, now),
   })
 }
@@ -88,6 +97,7 @@ function findings(at: Situation, verdict: Verdict, phase: Phase): Finding[] {
     lost
       ? { type: 'TelemetryLost', status: 'True', reason: 'HeartbeatMissing', message: missingHeartbeat(at) }
       : { type: 'TelemetryLost', status: 'False', reason: 'HeartbeatSeen', message: 'nothing is missing' },
+    ...disrupted(at),
     ...drained(phase, because, drainOf(at, verdict)),
   ]
 }
@@ -99,6 +109,27 @@ function admission(at: Situation, phase: Phase): Finding {
   const message = `the agent says: ${state}`
   if (state === 'serving') return { type, status: phase === 'Running' ? 'True' : 'False', reason: 'Serving', message }
   return { type, status: 'False', reason: phase === 'Running' && isShedding(at) ? 'Shedding' : 'Closed', message }
+}
+
+/** What was told of a pod that is gone stands: it is why the pod is gone. */
+function disruptionOf(at: Situation): DisruptionStatus | undefined {
+  const { disruption } = at.seen
+  if (ownPod(at) === undefined) return at.node.status?.disruption
+  if (disruption === undefined) return undefined
+  const { kind, deadline } = disruption
+  return compact({ kind, deadline: deadline && toTimestamp(deadline) })
+}
+
+/** Nobody needs to read of it on a node where it never was. */
+function disrupted(at: Situation): Finding[] {
+  const type = 'Disrupted'
+  if (ownPod(at) === undefined) return []
+  const { ending, disruption } = at.seen
+  if (ending !== undefined) return [{ type, status: 'True', reason: ending.reason, message: ending.message }]
+  if (disruption !== undefined)
+    return [{ type, status: 'True', reason: disruption.reason, message: sentenceOf(disruption) }]
+  if (conditionOf(at.node.status?.conditions, type) === undefined) return []
+  return [{ type, status: 'False', reason: 'HostStays', message: 'nothing says any more that its host goes' }]
 }
 
 function registered(at: Situation): Finding {

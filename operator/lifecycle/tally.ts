@@ -2,17 +2,55 @@
 // controller calls it; nothing is decided by it.
 import type { Instant } from '../ambient/clock.ts'
 import type { Heartbeat } from '../api/heartbeat.ts'
-import { keyOf, type ObjectKey, type Uid } from '../api/meta.ts'
+import { isOnGoingHost } from '../api/host-going.ts'
+import { type Condition, keyOf, type ObjectKey, type Uid } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
+import { conditionOf } from '../kube/conditions.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { MetricsOf } from '../telemetry/metrics.ts'
 import { drainNow } from './drain-now.ts'
 import type { tallyMetricTable } from './metrics.ts'
+import { DISRUPTED } from './running.ts'
 
 /** Why calls ended that their people did not end. */
-export const cutCauses = ['deadline', 'pod-deleted', 'sfu-restart', 'node-lost'] as const
+export const cutCauses = [
+  'deadline',
+  'host-going',
+  'evicted',
+  'preempted',
+  'tainted',
+  'kubelet',
+  'pod-deleted',
+  'sfu-restart',
+  'node-lost',
+] as const
 export type CutCause = (typeof cutCauses)[number]
-type Evicting = Extract<CutCause, 'deadline' | 'pod-deleted'>
+type Evicting = Exclude<CutCause, 'sfu-restart' | 'node-lost'>
+
+/** Who may end a pod, by the reason that Kubernetes gives. */
+const endings: Readonly<Record<string, Evicting>> = {
+  EvictionByEvictionAPI: 'evicted',
+  PreemptionByScheduler: 'preempted',
+  DeletionByTaintManager: 'tainted',
+  TerminationByKubelet: 'kubelet',
+}
+
+/** Why those on a node are told to leave, by the reason of its drain and what is on record of its pod. */
+export function causeOf(drainReason: string, node: RTCNode): Evicting {
+  if (drainReason === DISRUPTED || drainReason === 'HostGoing') return 'host-going'
+  return drainReason === 'PodDeleted' ? (endings[disruptedOf(node)?.reason ?? ''] ?? 'pod-deleted') : 'deadline'
+}
+
+const disruptedOf = ({ status }: RTCNode): Condition | undefined => {
+  const disrupted = conditionOf(status?.conditions, 'Disrupted')
+  return disrupted?.status === 'True' ? disrupted : undefined
+}
+
+/** Why those on a node that goes now are lost. */
+function lossOf(node: RTCNode): CutCause {
+  const ended = endings[disruptedOf(node)?.reason ?? '']
+  return ended ?? (isOnGoingHost(node) ? 'host-going' : 'node-lost')
+}
 
 /**
  * `empty`: all had left. `deadline`: those who were left were moved off. `given-up`: nobody answered, so steps were left out.
@@ -42,6 +80,9 @@ interface Life {
   people: number
   /** Why those on it were moved off; they are counted. */
   evictedFor: Evicting | undefined
+  state: Heartbeat['state'] | undefined
+  /** Why they are lost, if it goes now. */
+  lossCause: CutCause
   hasGivenUp: boolean
   drainingSince: Instant | undefined
 }
@@ -62,7 +103,7 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
   }
 
   function end(key: ObjectKey, life: Life, now: Instant | undefined): void {
-    if (isLost(life)) cut(key, life.people, 'node-lost')
+    if (isLost(life)) cut(key, life.people, life.lossCause)
     if (life.drainingSince !== undefined && now !== undefined) ended(life.drainingSince, outcomeOf(life), now)
     lives.delete(key)
   }
@@ -77,6 +118,8 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
       bootId: undefined,
       people: 0,
       evictedFor: undefined,
+      state: undefined,
+      lossCause: 'node-lost',
       hasGivenUp: false,
       drainingSince: undefined,
     }
@@ -102,9 +145,13 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
         // Sessions of an older boot are gone, whoever has come back since.
         const hasRestarted = life.bootId !== undefined && life.bootId !== heartbeat.bootId
         if (hasRestarted && life.evictedFor === undefined) cut(key, life.people, 'sfu-restart')
+        // Its host stays after all: whoever comes from now on has not been moved off.
+        if (life.state === 'draining' && heartbeat.state === 'serving') life.evictedFor = undefined
+        life.state = heartbeat.state
         life.bootId = heartbeat.bootId
         life.people = heartbeat.sessions
       }
+      life.lossCause = lossOf(node)
       followDrain(life, node, now)
     },
     evicted(key, cause) {
@@ -123,7 +170,9 @@ export function lifeTally({ metrics, log }: TallyDeps): Tally {
 const isLost = ({ people, evictedFor }: Life): boolean => people > 0 && evictedFor === undefined
 
 function outcomeOf(life: Life): DrainOutcome {
-  if (isLost(life) || life.evictedFor === 'pod-deleted') return 'lost'
+  const { evictedFor } = life
+  const isMovedInTime = evictedFor === 'deadline' || evictedFor === 'host-going'
+  if (isLost(life) || (evictedFor !== undefined && !isMovedInTime)) return 'lost'
   if (life.hasGivenUp) return 'given-up'
-  return life.evictedFor === 'deadline' ? 'deadline' : 'empty'
+  return isMovedInTime ? 'deadline' : 'empty'
 }

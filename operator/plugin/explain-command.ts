@@ -28,13 +28,12 @@ const explainers: Readonly<Record<Explainable, (cluster: Cluster, name: string) 
 
   async node(cluster, name) {
     const node = await named(cluster.nodes, name, cluster.namespace)
-    const [nodeClass, pod, host, events] = await Promise.all([
+    const [nodeClass, pod, events] = await Promise.all([
       ifReadable(cluster.classes.get(objectKey(node.spec.className))),
       podOf(cluster, node),
-      node.status?.nodeName === undefined ? undefined : ifReadable(cluster.hosts.get(objectKey(node.status.nodeName))),
       eventsAbout(cluster, node),
     ])
-    return explainNode({ node, nodeClass, pod, host, events, now: cluster.now() })
+    return explainNode({ node, nodeClass, pod, events, now: cluster.now() })
   },
 
   async autoscaler(cluster, name) {

@@ -1,14 +1,13 @@
 // Why a node is where it is: Pending, serving, closed or draining, in whose name, until when, and what helps. Pure.
 import { fromTimestamp, type Instant, later, toTimestamp } from '../ambient/clock.ts'
-import { closedByPool } from '../api/closed-by-pool.ts'
-import type { Host, Pod } from '../api/core.ts'
+import { type ClosingReason, closedByPool } from '../api/closed-by-pool.ts'
+import type { Pod } from '../api/core.ts'
 import { annotations } from '../api/marks.ts'
 import { type NodeReason, nodeReasons, startTroubles } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { poolOf } from '../kube/owner.ts'
-import { isGoing } from '../pool/host.ts'
 import { type EventRead, type Explanation, fact, problem, type Sentence, toldBy } from './explanation.ts'
 import { nodeRemedies, remedyFor } from './remedies.ts'
 import { whoSet, writerText } from './who-set.ts'
@@ -19,7 +18,6 @@ export interface NodeEvidence {
   /** Of these, undefined: there is none, or the caller may not read it. */
   readonly nodeClass: RTCNodeClass | undefined
   readonly pod: Pod | undefined
-  readonly host: Host | undefined
   readonly events: readonly EventRead[]
   /** By the API server’s clock. */
   readonly now: Instant
@@ -149,13 +147,19 @@ function running(evidence: NodeEvidence): Sentence[] {
   ]
 }
 
+const whyClosed: Readonly<Record<ClosingReason, string>> = {
+  ScaleIn: 'it was one too many',
+  RollOut: 'it is of an older revision',
+  HostGoing: 'its host is about to go',
+}
+
 /** In whose name it takes no rooms, and what becomes of it. */
 function closed({ node, now }: NodeEvidence): Sentence[] {
   if (!node.spec.cordoned) return []
   const { name } = node.metadata
   const byPool = closedByPool(node)
   if (byPool !== undefined) {
-    const why = byPool.reason === 'ScaleIn' ? 'it was one too many' : 'it is of an older revision'
+    const why = whyClosed[byPool.reason]
     return [
       fact(
         `its pool closed it because ${why}; it goes when nobody has been there for a while, or at the deadline: ${leftUntil(byPool.deadline, now)}`,
@@ -226,13 +230,16 @@ function marksOf({ metadata }: RTCNode): Sentence[] {
   ]
 }
 
-function hostOf({ host }: NodeEvidence): Sentence[] {
-  if (host === undefined || !isGoing(host)) return []
-  const taints = (host.spec.taints ?? []).map(({ key }) => key)
+function hostOf({ node: { status } }: NodeEvidence): Sentence[] {
+  const told = conditionOf(status?.conditions, 'Disrupted')
+  if (status?.disruption === undefined || told?.status !== 'True') return []
+  const host = status.nodeName ?? ''
+  if (status.disruption.kind === 'Advisory')
+    return [fact(`its host ${host} may go, so it gets fewer rooms: ${told.message}`)]
   return [
     problem(
-      `its host ${host.metadata.name} is about to go or cordoned${taints.length === 0 ? '' : ` (taints: ${listed(taints)})`}, so its pool takes it first when one has to go`,
-      `give its people time: kubectl rtc drain --host ${host.metadata.name}; or keep the host: kubectl uncordon ${host.metadata.name}`,
+      `its host ${host} is about to go, so it takes no new rooms and its pool replaces it: ${told.message}`,
+      `nothing, if that is wanted; to keep the host, take the notice back, for example kubectl uncordon ${host}: then it takes rooms again`,
     ),
   ]
 }

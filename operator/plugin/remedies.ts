@@ -25,6 +25,7 @@ export const nodeRemedies: Readonly<Partial<Record<NodeReason, string>>> = {
   HealthTimeout: 'look at the host it ran on; its pool makes another',
   PodLost: 'look for who deletes pods, or for a lost host; its pool makes another',
   Shedding: 'nothing, if its pool grows: kubectl rtc explain pool POOL',
+  HostGoing: 'nothing, if its host is to go; its pool makes another first: kubectl rtc explain pool POOL',
 }
 
 export const poolRemedies: Readonly<Partial<Record<PoolReason, string>>> = {

@@ -5,6 +5,7 @@ import { labels } from '../api/marks.ts'
 import type { Condition } from '../api/meta.ts'
 import { startTroubles } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
+import { isGoing } from '../cluster/reaction.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Member, PoolView } from './view.ts'
 
@@ -13,8 +14,10 @@ export interface Judged {
   readonly member: Member
   /** Of the update revision. */
   readonly updated: boolean
+  /** Its host goes: it counts until it is closed, and is replaced meanwhile. */
+  readonly going: boolean
   /**
-   * Takes new rooms, and has for minReadySeconds. A closed node never is. One that is full for now and takes none because of
+   * Takes new rooms, and has for minReadySeconds. A closed node never is, nor one on a host that goes. One that is full for now and takes none because of
    * that is: it serves as well as a node can, so a roll-out of a busy pool goes on, and to scale in it is one of those that
    * count, not one that may go first. That more room is needed is the autoscaler's to say.
    */
@@ -28,6 +31,11 @@ export interface Census {
   readonly closed: readonly Judged[]
   /** Closed by the pool once, and open again by people: what was written on them then holds no more. */
   readonly openedByPeople: readonly Judged[]
+  /** Of those that count: their hosts go; and of all others, those of the update revision. */
+  readonly going: number
+  readonly updatedStaying: number
+  /** The same, and those that are closed already. */
+  readonly disrupted: number
   readonly draining: number
   readonly ready: number
   readonly open: number
@@ -82,6 +90,9 @@ function emptyTally() {
     counted: [] as Judged[],
     closed: [] as Judged[],
     openedByPeople: [] as Judged[],
+    going: 0,
+    updatedStaying: 0,
+    disrupted: 0,
     draining: 0,
     ready: 0,
     open: 0,
@@ -119,6 +130,7 @@ export function censusOf(view: PoolView, updateRevision: string | undefined): Ce
     }
     if (ready?.status === 'True') tally.ready += 1
     addPod(tally.pods, member)
+    if (isGoing(member.disruption)) tally.disrupted += 1
     if (node.spec.cordoned) addClosed(tally, member, updated)
     else addCounted(tally, member, updated, ready, view)
   }
@@ -139,7 +151,8 @@ function addLeaving(tally: Tally, { metadata, status }: RTCNode, updated: boolea
   tally.draining += 1
   const because = status?.drain?.reason ?? ready?.reason ?? ''
   const at = fromTimestamp(metadata.deletionTimestamp)
-  if (!updated || at === undefined) return
+  // Of a node that its host took along nothing is learned about its revision.
+  if (!updated || at === undefined || conditionOf(status?.conditions, 'Disrupted')?.status === 'True') return
   if (because === 'StartupTimeout') tally.givenUpAt.push(at)
   else if (lossReasons.has(because)) tally.lost.push({ madeAt: fromTimestamp(metadata.creationTimestamp) ?? at, at })
 }
@@ -154,7 +167,8 @@ function addPod(pods: Map<string, PodCount>, { node, hasPod }: Member): void {
 
 function addClosed(tally: Tally, member: Member, updated: boolean): void {
   tally.draining += 1
-  if (closedByPool(member.node) !== undefined) tally.closed.push({ member, updated, open: false })
+  if (closedByPool(member.node) !== undefined)
+    tally.closed.push({ member, updated, going: isGoing(member.disruption), open: false })
 }
 
 function addCounted(
@@ -169,20 +183,23 @@ function addCounted(
   const minReadyMs = pool.spec.minReadySeconds * 1_000
   const waitMs = since !== undefined && minReadyMs > 0 ? untilReadyFor(minReadyMs, since, now) : 0
   const admits = since !== undefined && isOpenOrFull(node)
-  const open = admits && waitMs <= 0
-  const judged = { member, updated, open }
+  const going = isGoing(member.disruption)
+  const open = admits && waitMs <= 0 && !going
+  const judged = { member, updated, going, open }
   tally.counted.push(judged)
   if (bearsMarkOfPool(node)) tally.openedByPeople.push(judged)
+  if (going) tally.going += 1
   if (open) tally.open += 1
   if (updated) tally.updated += 1
+  if (updated && !going) tally.updatedStaying += 1
   if (updated && open) tally.updatedOpen += 1
-  if (admits && !open) tally.nextOpensInMs = Math.min(tally.nextOpensInMs ?? waitMs, waitMs)
+  if (admits && !open && !going) tally.nextOpensInMs = Math.min(tally.nextOpensInMs ?? waitMs, waitMs)
   if (since !== undefined) {
     tally.anyReadySince = latest(tally.anyReadySince, since)
     if (updated) tally.updatedReadySince = latest(tally.updatedReadySince, since)
     if (updated) tally.updatedSince = earliest(tally.updatedSince, node.metadata.creationTimestamp)
   } else if (hasStarted(node) || failing.has(ready?.reason ?? '')) tally.unwell += 1
-  if (!open && (since !== undefined || !hasStarted(node))) {
+  if (!open && !going && (since !== undefined || !hasStarted(node))) {
     const { creationTimestamp } = node.metadata
     tally.starting += 1
     tally.startingSince = earliest(tally.startingSince, creationTimestamp)

@@ -2,16 +2,18 @@
 import type { Instant } from '../ambient/clock.ts'
 import type { Host, Pod } from '../api/core.ts'
 import { type KubeObject, keyOf, type ObjectKey } from '../api/meta.ts'
-import { drainSecondsOf } from '../api/promise.ts'
+import { drainSecondsOf, evictGraceSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
+import type { HostSignals } from '../cluster/disruption.ts'
+import { disruptionAt } from '../cluster/reaction.ts'
 import type { Cache } from '../kube/cache.ts'
 import { byController, controllerOf, orphansIn } from '../kube/owner.ts'
 import type { Indexes } from '../kube/store.ts'
 import type { FleetView } from '../registry/fleet.ts'
 import { type Claim, claimOf, olderOverlapping, selects } from './claim.ts'
-import { isGoing, zoneOf } from './host.ts'
+import { zoneOf } from './host.ts'
 import { type Aim, aimOf, type ControllerRevision, type Recorded, recordedIn } from './revision.ts'
 import type { Member, PoolView } from './view.ts'
 
@@ -22,6 +24,7 @@ export interface PoolCaches {
   readonly classCache: Cache<RTCNodeClass>
   readonly podCache: Cache<Pod>
   readonly hostCache: Cache<Host>
+  readonly hostSignals: HostSignals
   readonly fleet: FleetView
   /** All that would set the replicas of a pool, people left out. */
   scalersOf(pool: ObjectKey): readonly string[]
@@ -78,6 +81,7 @@ export function viewOf(
     current: aim.current,
     revisions: recorded,
     classRollout: classOf((aim.update?.template ?? pool.spec.template).spec.className)?.spec.rollout ?? 'RollingUpdate',
+    evictGraceSecondsOf: node => evictGraceSecondsOf(classOf(node.spec.className)),
     drainSecondsOf: node => drainSecondsOf(node, classOf(node.spec.className)),
     registry: { inSight: state === 'synced', frozen: freeze !== undefined },
     overlapsWith,
@@ -87,7 +91,8 @@ export function viewOf(
   }
 }
 
-function memberOf(node: RTCNode, { podCache, hostCache, fleet }: PoolCaches): Member {
+function memberOf(node: RTCNode, caches: PoolCaches): Member {
+  const { podCache, hostCache, fleet } = caches
   const key = keyOf(node)
   const named = podCache.get(key)
   const pod = named !== undefined && controllerOf(named)?.uid === node.metadata.uid ? named : undefined
@@ -97,7 +102,7 @@ function memberOf(node: RTCNode, { podCache, hostCache, fleet }: PoolCaches): Me
     node,
     registration: fleet.registration(key),
     hasPod: pod !== undefined || node.status?.podUID !== undefined,
-    hostGoing: hostName !== undefined && isGoing(host),
+    disruption: disruptionAt(node, hostName, caches),
     zone: host && zoneOf(host),
   }
 }

@@ -5,15 +5,28 @@ import { failedStartsOf, stopsRollout, untilNextTry } from './failed-starts.ts'
 import { statusOf } from './pool-status.ts'
 import { progressOf } from './progress.ts'
 import { halted, rolloutOf } from './rollout.ts'
-import { closeExcess, deleteEmptied, replaceOld } from './scale-in.ts'
-import { createForRollout, createMissing, forgetClosing, reopenForRollout, reopenMissing } from './scale-out.ts'
+import { closeExcess, closeGoing, deleteEmptied, replaceOld } from './scale-in.ts'
+import {
+  createForGoing,
+  createForRollout,
+  createMissing,
+  forgetClosing,
+  reopenForGoing,
+  reopenForRollout,
+  reopenMissing,
+  reopenSpared,
+} from './scale-out.ts'
 import type { Step } from './situation.ts'
 import type { Plan, PoolView } from './view.ts'
 
 /** The first that has something to do speaks. */
 const steps: readonly Step[] = [
+  reopenSpared,
   reopenMissing,
   createMissing,
+  reopenForGoing,
+  createForGoing,
+  closeGoing,
   reopenForRollout,
   createForRollout,
   replaceOld,

@@ -10,6 +10,7 @@ import { conditionOf, withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
 import { type Census, revisionOf } from './census.ts'
 import { type FailedStarts, nextTryAt } from './failed-starts.ts'
+import { replacedOf } from './going.ts'
 import type { Progress } from './progress.ts'
 import { enoughOpen, limitOf } from './rollout.ts'
 import type { Finding, Inhibition, Situation } from './situation.ts'
@@ -32,6 +33,7 @@ export function statusOf(at: Situation, progress: Progress, inhibited: Inhibited
     openReplicas: census.open,
     readyReplicas: census.ready,
     drainingReplicas: census.draining,
+    disruptedReplicas: census.disrupted === 0 ? undefined : census.disrupted,
     updatedReplicas: census.updated,
     sessions: coarse(previous?.sessions, census.sessions),
     selector: `${labels.pool}=${metadata.name}`,
@@ -66,14 +68,19 @@ function reasonOf(at: Situation, progress: Progress): PoolReason {
   if (view.overlapsWith !== undefined) return 'SelectorOverlap'
   if (target.state !== 'known') return 'RevisionNotFound'
   if (!target.classFound) return 'ClassNotFound'
-  if (view.createRefused !== undefined && (isShort || isReplacing)) return 'CreateRefused'
+  if (view.createRefused !== undefined && (isShort || isReplacing || awaitsReplacement(at))) return 'CreateRefused'
   if (progress.isLate) return 'ProgressDeadlineExceeded'
   if (nextTryAt(failedStarts) !== undefined && progress.isUnderWay) return 'StartsFail'
   if (isReplacing) return 'RollingOut'
+  if (census.going > 0) return 'HostsGoing'
   if (isShort || census.starting > 0) return 'ScalingOut'
   if (census.counted.length > pool.spec.replicas || isScalingIn(at)) return 'ScalingIn'
   return restingReason(at)
 }
+
+/** Some node on a host that goes has nobody yet to take its place. */
+const awaitsReplacement = ({ view, census }: Situation): boolean =>
+  replacedOf(view.pool.spec.replicas, census) < Math.min(census.going, view.pool.spec.replicas)
 
 const isScalingIn = ({ census }: Situation): boolean =>
   census.closed.some(({ member }) => closedByPool(member.node)?.reason === 'ScaleIn')
@@ -126,8 +133,8 @@ function findings(at: Situation, because: PoolReason, progress: Progress, inhibi
   const { view, census, failedStarts } = at
   const message = `${headline(at, because)}${summary(at)}`
   const isStalled = stuck.has(because) || (because === 'CreateRefused' && progress.isTimeUp)
-  const isExcess = census.counted.length > view.pool.spec.replicas
-  const isReconciling = !isStalled && (atWork.has(because) || failing.has(because) || isExcess)
+  const isExcess = census.counted.length - census.going > view.pool.spec.replicas
+  const isReconciling = !isStalled && (atWork.has(because) || failing.has(because) || isExcess || awaitsReplacement(at))
   const enough = enoughOpen(view)
   const isUnwell = census.unwell > 0 || failedStarts !== undefined
   return [
@@ -201,6 +208,7 @@ function summary({ view, census }: Situation): string {
     `${census.open} of ${replicas} open`,
     ...(census.starting > 0 ? [`${census.starting} starting`] : []),
     ...(old > 0 ? [`${census.updated} of ${census.counted.length} updated`] : []),
+    ...(census.disrupted > 0 ? [`${census.disrupted} on hosts that are about to go`] : []),
     ...(census.draining > 0 ? [`${census.draining} draining`] : []),
   ].join('; ')
 }

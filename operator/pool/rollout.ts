@@ -2,6 +2,7 @@
 // revision is closed below replicas - maxUnavailable. Pure; asked by plan.ts and by the steps that create and close.
 import type { CountOrPercent } from '../api/rtcnodepool.ts'
 import { type Census, type Judged, templateOf } from './census.ts'
+import { oldStayingOf, stayingOf } from './going.ts'
 import { isProtected } from './victims.ts'
 import type { PoolView } from './view.ts'
 
@@ -39,7 +40,7 @@ export const enoughOpen = ({ pool: { spec } }: PoolView): number =>
 
 export function rolloutOf(view: PoolView, census: Census, updateRevision: string | undefined): Rollout {
   const { replicas } = view.pool.spec
-  const old = census.counted.filter(({ updated }) => !updated)
+  const old = census.counted.filter(({ updated, going }) => !updated && !going)
   const candidates = old.filter(({ member }) => !isProtected(member.node))
   const canMakeCurrent = isAnother(view, updateRevision)
   const partition = partitionOf(view, old.length, updateRevision, canMakeCurrent)
@@ -94,9 +95,9 @@ function partitionOf(
 export function growthOf({ pool }: PoolView, census: Census, rollout: Rollout): number {
   if (rollout.state !== 'moving' || rollout.toReplace === 0) return 0
   // What is made while there are too many of the older ones would be one too many itself.
-  if (census.counted.length - census.updated > pool.spec.replicas) return 0
-  const room = pool.spec.replicas + rollout.surge - census.counted.length
-  return Math.max(0, Math.min(room, rollout.updatedWanted - census.updated))
+  if (oldStayingOf(census) > pool.spec.replicas) return 0
+  const room = pool.spec.replicas + rollout.surge - stayingOf(census)
+  return Math.max(0, Math.min(room, rollout.updatedWanted - census.updatedStaying))
 }
 
 export interface Replaceable {
@@ -109,17 +110,17 @@ export interface Replaceable {
 export function replaceable(census: Census, rollout: Rollout): Replaceable {
   if (rollout.state !== 'moving') return { nodes: 0, open: 0 }
   // A node of the update revision that does not take rooms yet replaces nobody.
-  const safe = census.counted.length - (census.updated - census.updatedOpen) - rollout.minOpen
+  const safe = stayingOf(census) - (census.updatedStaying - census.updatedOpen) - rollout.minOpen
   return {
     nodes: Math.max(0, Math.min(rollout.toReplace, safe)),
     open: Math.max(0, census.open - rollout.minOpen),
   }
 }
 
-/** How many nodes may count while the roll-out is as it is; what is above that is scaled in. */
+/** How many nodes may count while roll-out and hosts are as they are; what is above that is scaled in. */
 export function limitOf({ pool }: PoolView, census: Census, rollout: Rollout): number {
-  const surge = rollout.state === 'resting' ? 0 : Math.min(rollout.surge, rollout.toReplace, census.updated)
-  return pool.spec.replicas + surge
+  const surge = rollout.state === 'resting' ? 0 : Math.min(rollout.surge, rollout.toReplace, census.updatedStaying)
+  return pool.spec.replicas + surge + census.going
 }
 
 /** Its time is up: what it has made stays as it is, and nothing more is made or closed for it. */

@@ -3,11 +3,12 @@
 import { fromTimestamp, type Instant, later, toTimestamp } from '../ambient/clock.ts'
 import { type ClosingReason, closedByPool } from '../api/closed-by-pool.ts'
 import type { Judged } from './census.ts'
+import { replacedOf } from './going.ts'
 import { limitOf, type Replaceable, replaceable } from './rollout.ts'
 import { picked } from './scale-out.ts'
 import { type Finding, isRegistryTrusted, type Situation } from './situation.ts'
 import { type Candidate, inVictimOrder, isProtected, loadOf, neverServed } from './victims.ts'
-import type { Picked, Plan } from './view.ts'
+import type { Member, Picked, Plan, PoolView } from './view.ts'
 
 const nothing: Finding = {}
 
@@ -36,6 +37,29 @@ function* closedFirst({ view, rollout: { candidates } }: Situation): Generator<C
     candidates.filter(({ open }) => open),
   )
 }
+
+/** A host that takes pods though it goes would have them made anew as fast as they are deleted. */
+const LEAST_AGE_MS = 30_000
+
+/** Nodes on hosts that go leave as others take their place; whose host goes first, first. */
+export function closeGoing(at: Situation): Finding {
+  const { view, census } = at
+  const may = replacedOf(view.pool.spec.replicas, census)
+  if (may === 0) return nothing
+  if (!isRegistryTrusted(at)) return { inhibited: { because: 'RegistryFrozen', nodes: may } }
+  const free = census.counted.filter(({ member, going }) => going && !isProtected(member.node))
+  const ripe = free.filter(({ member }) => !neverServed(member) || ageMsOf(member, view) >= LEAST_AGE_MS)
+  const { chosen, held } = choose(inVictimOrder(view, ripe), { nodes: may, open: 0 })
+  return {
+    ...removing(at, chosen, 'HostGoing'),
+    held,
+    ...(ripe.length < free.length ? { lookAgainMs: LEAST_AGE_MS } : {}),
+    ...(chosen.length < may && held.length > 0 ? { inhibited: { because: 'LoadUnknown', nodes: held.length } } : {}),
+  }
+}
+
+const ageMsOf = ({ node }: Member, { now }: PoolView): number =>
+  now - (fromTimestamp(node.metadata.creationTimestamp) ?? now)
 
 /** Never below replicas open: what does not take rooms yet, or any more, goes before what does. */
 export function closeExcess(at: Situation): Finding {
@@ -86,6 +110,7 @@ const protectedAmong = (nodes: readonly Judged[]): Plan['held'] =>
 const sentences: Record<ClosingReason, string> = {
   ScaleIn: 'its pool has one node too many',
   RollOut: 'its pool replaces it by a newer revision',
+  HostGoing: 'its host is about to go',
 }
 
 function removing(at: Situation, chosen: readonly Candidate[], reason: ClosingReason): Finding {
@@ -96,7 +121,7 @@ function removing(at: Situation, chosen: readonly Candidate[], reason: ClosingRe
   const deadlineAfter = deadlinesFrom(at.view.now)
   const nodes = chosen.map(({ judged, sessions }) => {
     const { name, uid, resourceVersion } = judged.member.node.metadata
-    const deadline = deadlineAfter(staySeconds(at, judged))
+    const deadline = deadlineAfter(Math.min(staySeconds(at, judged), hostSeconds(at, judged)))
     return { name, uid, resourceVersion, because: `${because}; ${people(sessions)} there`, reason, deadline }
   })
   return { batch: { do: 'close', nodes } }
@@ -104,6 +129,14 @@ function removing(at: Situation, chosen: readonly Candidate[], reason: ClosingRe
 
 const staySeconds = ({ view }: Situation, { member }: Judged): number =>
   view.pool.spec.scaleIn.deadlineSeconds ?? view.drainSecondsOf(member.node)
+
+/** Whole seconds until people have to be moved off because of the host. */
+function hostSeconds({ view }: Situation, { member: { node, disruption } }: Judged): number {
+  const { kind, deadline } = disruption ?? {}
+  if (disruption === undefined || kind === 'Advisory' || deadline === undefined) return Number.POSITIVE_INFINITY
+  const marginMs = 1_000 * view.evictGraceSecondsOf(node)
+  return Math.max(0, Math.floor((deadline - marginMs - view.now) / 1_000))
+}
 
 /** Thousands of nodes share a few. */
 function deadlinesFrom(now: Instant): (seconds: number) => string {

@@ -1,7 +1,9 @@
 // The steps of a plan that add nodes: a closed one is reopened before a new one is made, for scaling and for a roll-out alike.
+import { closedByPool } from '../api/closed-by-pool.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { hasStarted, type Judged } from './census.ts'
 import { nextTryAt } from './failed-starts.ts'
+import { growthForGoing, oldStayingOf } from './going.ts'
 import { growthOf } from './rollout.ts'
 import { type Finding, isRegistryTrusted, type Situation } from './situation.ts'
 import { type Candidate, inVictimOrder } from './victims.ts'
@@ -34,7 +36,7 @@ export function reopenMissing(at: Situation): Finding {
 /** So many nodes of older revisions the roll-out would not close again at once. */
 function oldThatMayStay({ census, rollout }: Situation): number {
   if (rollout.state !== 'moving') return census.closed.length
-  return Math.max(0, rollout.partition - (census.counted.length - census.updated))
+  return Math.max(0, rollout.partition - oldStayingOf(census))
 }
 
 export function createMissing(at: Situation): Finding {
@@ -43,6 +45,30 @@ export function createMissing(at: Situation): Finding {
   const { from, count } = sourceOf(at, missing)
   return creating(at, from, count)
 }
+
+/** Their hosts stay after all. What was made in their place is one too many then, and goes, for nobody is there yet. */
+export function reopenSpared({ census }: Situation): Finding {
+  const spared = census.closed.filter(
+    ({ member, going }) => !going && isReady(member.node) && closedByPool(member.node)?.reason === 'HostGoing',
+  )
+  return reopening(spared.map(judged => picked(judged, 'its host stays after all')))
+}
+
+export function reopenForGoing(at: Situation): Finding {
+  const updated = at.census.closed.filter(judged => judged.updated)
+  return reopening(toReopen(at, updated, goingGrowth(at), 'other nodes are on hosts that are about to go'))
+}
+
+/** A replacement is there before a node goes with its host, as far as there is time. */
+export function createForGoing(at: Situation): Finding {
+  const growth = goingGrowth(at)
+  if (growth === 0) return nothing
+  const { from, count } = sourceOf(at, growth)
+  return creating(at, from, count)
+}
+
+const goingGrowth = ({ view, census, rollout }: Situation): number =>
+  growthForGoing(view.pool.spec.replicas, census, rollout.surge)
 
 /** A roll-out that was undone, or turned to a revision of before, has its nodes still there. */
 export function reopenForRollout(at: Situation): Finding {
@@ -60,7 +86,7 @@ export function createForRollout(at: Situation): Finding {
 /** The last that would be chosen to go is the first to come back; whoever is silent comes after all that surely can serve. */
 function toReopen(at: Situation, closed: readonly Judged[], wanted: number, because: string): Picked[] {
   if (wanted <= 0 || closed.length === 0) return []
-  const useful = closed.filter(({ member }) => !member.hostGoing && !isDown(member.node))
+  const useful = closed.filter(({ member, going }) => !going && !isDown(member.node))
   const order = [...inVictimOrder(at.view, useful)].toReversed()
   return [...order.filter(it => !isSilent(it)), ...order.filter(isSilent)]
     .slice(0, wanted)
@@ -72,6 +98,9 @@ const isSilent = ({ started, sessions }: Candidate): boolean => started && sessi
 const isDown = (node: Judged['member']['node']): boolean =>
   hasStarted(node) && conditionOf(node.status?.conditions, 'Ready')?.status === 'False'
 
+const isReady = (node: Judged['member']['node']): boolean =>
+  conditionOf(node.status?.conditions, 'Ready')?.status === 'True'
+
 const reopening = (nodes: Picked[]): Finding => (nodes.length === 0 ? nothing : { batch: { do: 'reopen', nodes } })
 
 type Source = Extract<Batch, { do: 'create' }>['from']
@@ -80,7 +109,7 @@ type Source = Extract<Batch, { do: 'create' }>['from']
 function sourceOf({ view, census, rollout }: Situation, missing: number): { from: Source; count: number } {
   if (rollout.canMakeCurrent) {
     if (view.pool.spec.strategy.paused || rollout.state === 'halted') return { from: 'current', count: missing }
-    const old = census.counted.length - census.updated
+    const old = oldStayingOf(census)
     if (old < rollout.partition) return { from: 'current', count: Math.min(missing, rollout.partition - old) }
   }
   return { from: 'update', count: missing }

@@ -2,6 +2,7 @@
 // Pure; asked by scale-in.ts and, backwards, by scale-out.ts for the node to reopen.
 import { annotations, labels } from '../api/marks.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
+import { urgencyOf } from '../cluster/reaction.ts'
 import { hasStarted, type Judged } from './census.ts'
 import { lazilySorted } from './lazily-sorted.ts'
 import type { Member, PoolView } from './view.ts'
@@ -10,7 +11,8 @@ export interface Candidate {
   readonly judged: Judged
   /** rtcnode.io/deletion-priority, by people. */
   readonly priority: number
-  readonly hostGoing: boolean
+  /** How soon its host goes. */
+  readonly urgency: number
   readonly started: boolean
   /** Nobody was ever sent there. */
   readonly neverServed: boolean
@@ -34,7 +36,7 @@ export const byVictim = (a: Candidate, b: Candidate): number => byWorth(a, b) ||
 
 const byWorth = (a: Candidate, b: Candidate): number =>
   b.priority - a.priority ||
-  Number(b.hostGoing) - Number(a.hostGoing) ||
+  b.urgency - a.urgency ||
   Number(a.started) - Number(b.started) ||
   ascending(a.sessions, b.sessions) ||
   ascending(a.rooms, b.rooms) ||
@@ -56,7 +58,7 @@ export function* inVictimOrder(view: PoolView, nodes: readonly Judged[]): Genera
     return {
       judged,
       priority: priorityOf(member.node),
-      hostGoing: member.hostGoing,
+      urgency: urgencyOf(member.disruption),
       started: hasStarted(member.node),
       neverServed: neverServed(member),
       sessions: load?.sessions ?? Number.POSITIVE_INFINITY,

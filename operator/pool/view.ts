@@ -6,6 +6,7 @@ import type { Uid } from '../api/meta.ts'
 import type { PoolReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodePool, RTCNodePoolStatus, RTCNodeTemplate } from '../api/rtcnodepool.ts'
+import type { Disruption } from '../cluster/disruption.ts'
 import type { Registration } from '../registry/registration.ts'
 
 /** One RTCNode whose controller is this pool, closed and terminating ones too. */
@@ -14,8 +15,8 @@ export interface Member {
   readonly registration: Registration
   /** The API server has accepted a pod for it. */
   readonly hasPod: boolean
-  /** Its host is about to go: a taint, a cordon or a deletion says so. */
-  readonly hostGoing: boolean
+  /** What its host announces. */
+  readonly disruption: Disruption | undefined
   readonly zone: string | undefined
 }
 
@@ -46,6 +47,8 @@ export interface PoolView {
   readonly classRollout: 'RollingUpdate' | 'OnDelete'
   /** How long people may stay on a node, as the node or its class promises; spec.scaleIn.deadlineSeconds goes before. */
   drainSecondsOf(node: RTCNode): number
+  /** How long before the end of its host people have to be moved off. */
+  evictGraceSecondsOf(node: RTCNode): number
   readonly registry: { readonly inSight: boolean; readonly frozen: boolean }
   /** Name of an older pool whose selector overlaps: this one stands back. */
   readonly overlapsWith: string | undefined

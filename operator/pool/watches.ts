@@ -7,7 +7,7 @@ import { gathered, type Watch, watchCache } from '../kube/controller.ts'
 import { poolOf } from '../kube/owner.ts'
 import type { Change } from '../kube/store.ts'
 import { overlap, selects } from './claim.ts'
-import { factsOf } from './host.ts'
+import { zoneOf } from './host.ts'
 import { inNamespace, type PoolCaches } from './observe.ts'
 
 export interface WatchDeps extends PoolCaches {
@@ -18,7 +18,7 @@ export interface WatchDeps extends PoolCaches {
 
 /** `sizeOf`: how many nodes a pool has. */
 export function poolWatches(deps: WatchDeps, sizeOf: (pool: ObjectKey) => number): Watch[] {
-  const { poolCache, nodeCache, revisionCache, classCache, podCache, hostCache, fleet } = deps
+  const { poolCache, nodeCache, revisionCache, classCache, podCache, hostCache, hostSignals, fleet } = deps
   const poolsOfNode = (key: ObjectKey): ObjectKey[] => {
     const node = nodeCache.get(key)
     return [node && poolOf(node)].filter(pool => pool !== undefined)
@@ -31,6 +31,13 @@ export function poolWatches(deps: WatchDeps, sizeOf: (pool: ObjectKey) => number
     watchCache(classCache, change => keysOfClass(deps, change)),
     patient(watchCache(podCache, change => (isComingOrGoing(change) ? poolsOfNode(change.key) : []))),
     patient(watchCache(hostCache, change => keysOfHost(deps, change).flatMap(poolsOfNode))),
+    patient({
+      subscribe: enqueue =>
+        hostSignals.onChange(host => {
+          for (const pool of nodesOn(deps, host).flatMap(poolsOfNode)) enqueue(pool)
+        }),
+      ready: hostSignals.ready,
+    }),
     patient({
       subscribe: enqueue =>
         fleet.onChange((key, what) => {
@@ -81,5 +88,10 @@ const isComingOrGoing = ({ old, new: now }: Change<Pod>): boolean =>
   old === undefined || now === undefined || old.spec.nodeName !== now.spec.nodeName
 
 /** Nodes, by the keys of their pods. */
-const keysOfHost = ({ podsOnHost }: WatchDeps, change: Change<Host>): ObjectKey[] =>
-  factsOf(change.old) === factsOf(change.new) ? [] : podsOnHost(change.key).map(keyOf)
+const nodesOn = ({ podsOnHost }: WatchDeps, hostName: string): ObjectKey[] => podsOnHost(hostName).map(keyOf)
+
+/** Hosts write their status often; what they announce comes through the signals. */
+const keysOfHost = (deps: WatchDeps, change: Change<Host>): ObjectKey[] =>
+  factsOf(change.old) === factsOf(change.new) ? [] : nodesOn(deps, change.key)
+
+const factsOf = (host: Host | undefined): string => JSON.stringify(host && [zoneOf(host)])

@@ -25,7 +25,7 @@ export const alerts: readonly Alert[] = [
     group: 'fleet',
     severity: 'critical',
     for: '0m',
-    expr: 'sum by (cause) (increase(rtcnode_participants_cut_total{cause!="deadline"}[10m])) > 0',
+    expr: 'sum by (cause) (increase(rtcnode_participants_cut_total{cause!~"deadline|host-going"}[10m])) > 0',
     summary: 'People were cut from their calls ({{ $labels.cause }})',
     description:
       'In the last 10 minutes {{ $value | printf "%.0f" }} people were cut by a fault: {{ $labels.cause }}. The log of the operator names the nodes.',
@@ -35,8 +35,8 @@ export const alerts: readonly Alert[] = [
     group: 'fleet',
     severity: 'info',
     for: '0m',
-    expr: 'sum(increase(rtcnode_participants_cut_total{cause="deadline"}[1h])) > 0',
-    summary: 'People were moved off because the deadline of a drain had come',
+    expr: 'sum(increase(rtcnode_participants_cut_total{cause=~"deadline|host-going"}[1h])) > 0',
+    summary: 'People were moved off because the deadline of a drain had come, or the end of their host',
     description:
       'In the last hour {{ $value | printf "%.0f" }} people were told to reconnect elsewhere, because their node had to go. Deadlines may be too short.',
   },

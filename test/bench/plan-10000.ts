@@ -68,6 +68,7 @@ function viewOf(spec: Partial<RTCNodePoolSpec>, revisionOf: (index: number) => s
     revisions: [before, update].map((name, index) => ({ name, number: index + 1, template: pool.spec.template })),
     classRollout: 'RollingUpdate',
     drainSecondsOf: () => 3_600,
+    evictGraceSecondsOf: () => 30,
     registry: { inSight: true, frozen: false },
     overlapsWith: undefined,
     contestedBy: [],
@@ -158,7 +159,7 @@ function memberOf(index: number, revision: string): Member {
       emptyForMs: 0,
     },
     hasPod: true,
-    hostGoing: false,
+    disruption: undefined,
     zone: `zone-${index % 3}`,
   }
 }

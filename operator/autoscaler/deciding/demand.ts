@@ -44,7 +44,7 @@ export function demandOf(learning: Learning, at: Snapshot, safe: { readonly mean
     }
     if (supply === 'open' && (reading?.pressure ?? 0) >= shedAt) demand.shedding += 1
     if (supply !== 'open') {
-      demand.draining += load
+      if (supply !== 'going') demand.draining += load
       if (supply === 'closed') demand.closed += 1
     } else if (tells) {
       demand.open += 1

@@ -10,9 +10,10 @@ export interface NodeSample {
   readonly shape: string
   /**
    * open: takes rooms, or would if its load let it. starting: will; supply that is under way. closed: its pool or people let no
-   * rooms in, those who are there may finish. leaving: it is being deleted.
+   * rooms in, those who are there may finish. going: its host goes, so it takes no rooms, and those who are there will need room
+   * elsewhere. leaving: it is being deleted.
    */
-  readonly supply: 'open' | 'starting' | 'closed' | 'leaving'
+  readonly supply: 'open' | 'starting' | 'closed' | 'going' | 'leaving'
   /** It starts, and its pod is or was Unschedulable: a host has to be made first. */
   readonly waitedForHost: boolean
   /** There is a fresh heartbeat that can be believed. */

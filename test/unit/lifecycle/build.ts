@@ -8,6 +8,7 @@ import { FINALIZER } from '../../../operator/api/marks.ts'
 import { API_VERSION, type Condition, type Uid } from '../../../operator/api/meta.ts'
 import type { RTCNode, RTCNodeSpec, RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
 import { type RTCNodeClass, RTCNodeClassKind, type RTCNodeClassSpec } from '../../../operator/api/rtcnodeclass.ts'
+import type { Disruption, DisruptionKind } from '../../../operator/cluster/disruption.ts'
 import { decide } from '../../../operator/lifecycle/decide.ts'
 import type { Decision, Observed } from '../../../operator/lifecycle/decision.ts'
 import type { AgentSettings } from '../../../operator/lifecycle/start-up-environment.ts'
@@ -196,6 +197,20 @@ export const aHost = (externalIP?: string): Host => ({
   status: { addresses: externalIP === undefined ? [] : [{ type: 'ExternalIP', address: externalIP }] },
 })
 
+/** What a host announces; a deadline in seconds after T0. */
+export const aDisruption = (
+  kind: DisruptionKind,
+  { deadline, ...rest }: Partial<Omit<Disruption, 'kind' | 'deadline'>> & { readonly deadline?: number } = {},
+): Disruption => ({
+  kind,
+  reason: 'KarpenterDisruption',
+  by: 'Karpenter',
+  message: 'Karpenter replaces the host',
+  deadline: deadline === undefined ? undefined : at(deadline),
+  since: undefined,
+  ...rest,
+})
+
 export const aBeat = (beat: Partial<Heartbeat> = {}): Heartbeat => ({
   podUID: POD_UID,
   bootId: 'boot-1',
@@ -246,6 +261,8 @@ export const seen = (what: Partial<Observed> = {}): Observed => ({
   nodeClass: aClass(),
   pod: undefined,
   host: undefined,
+  disruption: undefined,
+  ending: undefined,
   registration: absent(5),
   intent: { state: 'absent' },
   load: fullyOpen,

@@ -5,10 +5,12 @@ import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import { fromTimestamp } from '../../../operator/ambient/clock.ts'
 import { MAX_DRAIN_SECONDS, phases, type RTCNode, type RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
+import { isGoing } from '../../../operator/cluster/reaction.ts'
 import { sameStatus } from '../../../operator/kube/status.ts'
 import type { Decision } from '../../../operator/lifecycle/decision.ts'
 import { evictsAt } from '../../../operator/lifecycle/pod-view.ts'
-import { ownHeartbeat, ownIntent, ownPod } from '../../../operator/lifecycle/seen.ts'
+import { DISRUPTED } from '../../../operator/lifecycle/running.ts'
+import { hostMovesOffAt, ownHeartbeat, ownIntent, ownPod } from '../../../operator/lifecycle/seen.ts'
 import { after, aRunningNode, at, decideAt, fresh, seenServing } from './build.ts'
 import { aMomentLater, type Moment, moments } from './snapshots.ts'
 
@@ -39,12 +41,13 @@ law('no pod is deleted while a fresh heartbeat of its own tells of people, befor
 })
 
 law(
-  'nobody is told to leave or moved while a fresh heartbeat tells of people, before the deadline or the kill of their pod',
+  'nobody is told to leave or moved while a fresh heartbeat tells of people, before the deadline, the kill of their pod or the end of its host',
   (moment, { act }) => {
     if (act?.do !== 'write-intent' || moment.node.metadata.deletionTimestamp === undefined) return
     const pod = ownPod(situation(moment))
     const killing = pod && evictsAt(pod)
-    const limit = Math.min(deadlineOf(moment.node), killing ?? Number.POSITIVE_INFINITY)
+    const hostGoes = hostMovesOffAt(situation(moment))
+    const limit = Math.min(deadlineOf(moment.node), killing ?? Infinity, hostGoes ?? Infinity)
     if (act.intent.drain?.stage === 'wait' || at(moment.at) >= limit) return
     assert.equal(ownHeartbeat(situation(moment))?.sessions ?? 0, 0)
   },
@@ -109,18 +112,45 @@ law('nothing is created for a node that is deleted', ({ node }, { act }) => {
   assert.ok(act?.do !== 'create-pod' && act?.do !== 'add-finalizer' && act?.do !== 'delete-node')
 })
 
-law('an intent is for our own pod, and no drain is called back by it', (moment, { act }) => {
-  if (act?.do !== 'write-intent') return
-  assert.equal(act.intent.podUID, ownPod(situation(moment))?.metadata.uid)
-  if (ownIntent(situation(moment))?.intent.drain !== undefined) assert.ok(act.intent.drain !== undefined)
+law(
+  'an intent is for our own pod, and no drain is called back by it but that of a host which stays',
+  (moment, { act }) => {
+    if (act?.do !== 'write-intent') return
+    assert.equal(act.intent.podUID, ownPod(situation(moment))?.metadata.uid)
+    const before = ownIntent(situation(moment))?.intent.drain
+    if (before === undefined || before.reason === DISRUPTED) return
+    assert.ok(act.intent.drain !== undefined && act.intent.drain.reason !== DISRUPTED)
+  },
+)
+
+law('people are moved off for their host only when its end is Imminent, or near its deadline', (moment, { act }) => {
+  if (act?.do !== 'write-intent' || act.intent.drain?.reason !== DISRUPTED) return
+  const { disruption } = moment.seen
+  const marginMs = 1_000 * (moment.seen.nodeClass?.spec.drain.evictGraceSeconds ?? 30)
+  const isNear = disruption?.deadline !== undefined && at(moment.at) >= disruption.deadline - marginMs
+  assert.ok(disruption?.kind === 'Imminent' || (disruption?.kind === 'Planned' && isNear))
+})
+
+law('what was told of a host stands until the host itself says otherwise', (moment, { status }) => {
+  const { node, seen } = moment
+  const before = node.status?.conditions?.find(({ type }) => type === 'Disrupted')
+  const next = status.conditions?.find(({ type }) => type === 'Disrupted')
+  if (ownPod(situation(moment)) === undefined) return assert.deepEqual(next, before)
+  if (next === undefined) return assert.ok(before === undefined)
+  if (status !== node.status) assert.equal(next.status === 'True', (seen.disruption ?? seen.ending) !== undefined)
 })
 
 law('what an agent is told is as strict as the strictest that asks', ({ node, seen }, { act }) => {
   if (act?.do !== 'write-intent') return
   const { admission, weight, joinsPerSecond, drain } = act.intent
-  if (node.spec.cordoned || drain !== undefined || seen.load.admission === 'closed') {
+  if (node.spec.cordoned || drain !== undefined || seen.load.admission === 'closed' || isGoing(seen.disruption)) {
     assert.deepEqual([admission, weight], ['closed', 0])
-  } else assert.deepEqual([admission, weight], ['open', seen.load.weight])
+  } else {
+    assert.deepEqual(
+      [admission, weight],
+      ['open', Math.min(seen.load.weight, seen.disruption === undefined ? 1 : 0.25)],
+    )
+  }
   if (drain === undefined) assert.equal(joinsPerSecond, seen.load.joinsPerSecond)
 })
 

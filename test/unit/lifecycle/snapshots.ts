@@ -9,7 +9,19 @@ import { conditionTypes, phases, type RTCNode, type RTCNodeStatus } from '../../
 import type { Observed } from '../../../operator/lifecycle/decision.ts'
 import { type Admission, fullyOpen } from '../../../operator/load/admission.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
-import { aBeat, aClass, aHost, aNode, aPod, type ClassTraits, POD_UID, type PodTraits, plain, timeAt } from './build.ts'
+import {
+  aBeat,
+  aClass,
+  aDisruption,
+  aHost,
+  aNode,
+  aPod,
+  type ClassTraits,
+  POD_UID,
+  type PodTraits,
+  plain,
+  timeAt,
+} from './build.ts'
 
 export interface Moment {
   readonly node: RTCNode
@@ -47,6 +59,7 @@ const status: fc.Arbitrary<RTCNodeStatus> = record<RTCNodeStatus>({
   observedGeneration: maybe(fc.constant(1)),
   podUID: maybe(podUID),
   nodeName: maybe(fc.constant('host-1')),
+  disruption: maybe(record({ kind: fc.constantFrom('Advisory', 'Planned', 'Imminent'), deadline: maybe(time) })),
   drain: maybe(
     record({
       reason: fc.constant('Deleted'),
@@ -61,7 +74,7 @@ const status: fc.Arbitrary<RTCNodeStatus> = record<RTCNodeStatus>({
 
 /** As a pool writes it on a node, or somebody else. */
 const mark = record<Record<string, string>>({
-  'rtcnode.io/closed-by-pool': fc.constantFrom('ScaleIn', 'RollOut', 'ScaleIn', 'x', undefined),
+  'rtcnode.io/closed-by-pool': fc.constantFrom('ScaleIn', 'RollOut', 'HostGoing', 'x', undefined),
   'rtcnode.io/drain-deadline': fc.oneof(time, time, fc.constantFrom(timeAt(9e9), timeAt(-9e9), 'soon', '', undefined)),
 })
 
@@ -144,7 +157,7 @@ const registration: fc.Arbitrary<Registration> = fc.oneof(
 )
 
 const drain = fc.record({
-  reason: fc.constantFrom('Deleted', 'PodDeleted'),
+  reason: fc.constantFrom('Deleted', 'PodDeleted', 'Disrupted'),
   deadline,
   stage: fc.constantFrom('wait', 'evict', 'leave'),
 })
@@ -187,6 +200,17 @@ const observed: fc.Arbitrary<Observed> = fc.record({
   nodeClass: fc.option(nodeClass, { nil: undefined, freq: 8 }),
   pod: fc.option(pod, { nil: undefined, freq: 5 }),
   host: maybe(fc.constantFrom(aHost(), aHost('203.0.113.7'))),
+  disruption: fc.constantFrom(
+    undefined,
+    undefined,
+    undefined,
+    aDisruption('Advisory'),
+    aDisruption('Planned'),
+    aDisruption('Planned', { deadline: 330 }),
+    aDisruption('Imminent'),
+    aDisruption('Imminent', { deadline: 200 }),
+  ),
+  ending: fc.constantFrom(undefined, undefined, aDisruption('Planned', { reason: 'EvictionByEvictionAPI' })),
   registration,
   intent,
   load,

@@ -1,7 +1,6 @@
 // What is said of pools, nodes and autoscalers: each reason in plain words, with a remedy where somebody can do something.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Host } from '../../../operator/api/core.ts'
 import { autoscalerReasons, nodeReasons, poolReasons, startTroubles } from '../../../operator/api/reasons.ts'
 import { explainAutoscaler } from '../../../operator/plugin/explain-autoscaler.ts'
 import { explainNode, type NodeEvidence } from '../../../operator/plugin/explain-node.ts'
@@ -26,7 +25,7 @@ import {
 const ofPool = (evidence: Partial<PoolEvidence> & Pick<PoolEvidence, 'pool'>): Explanation =>
   explainPool({ nodes: [], autoscalers: [], events: [], now, ...evidence })
 const ofNode = (evidence: Partial<NodeEvidence> & Pick<NodeEvidence, 'node'>): Explanation =>
-  explainNode({ nodeClass: undefined, pod: undefined, host: undefined, events: [], now, ...evidence })
+  explainNode({ nodeClass: undefined, pod: undefined, events: [], now, ...evidence })
 
 const textOf = (explanation: Explanation): string => explanationText(explanation, now).join('\n')
 const says = (explanation: Explanation, what: RegExp): void => assert.match(textOf(explanation), what)
@@ -179,9 +178,14 @@ test('a drain long after its deadline, and steps that were given up, are problem
 })
 
 test('a host that goes is told of', () => {
-  const metadata = { ...node('worker-3').metadata, name: 'worker-3' }
-  const host: Host = { apiVersion: 'v1', kind: 'Node', metadata, spec: { unschedulable: true } }
-  says(ofNode({ node: node('n1'), host }), /✗ its host worker-3 .*\n {4}→ .*kubectl rtc drain --host worker-3/)
+  const told = condition('Disrupted', 'True', 'Cordoned', 'somebody cordoned the host; Planned')
+  const on = (kind: 'Advisory' | 'Planned') => {
+    const { status, ...rest } = node('n1', { host: 'worker-3' })
+    const conditions = [...(status?.conditions ?? []), told]
+    return ofNode({ node: { ...rest, status: { phase: 'Running', ...status, conditions, disruption: { kind } } } })
+  }
+  says(on('Planned'), /✗ its host worker-3 .*somebody cordoned the host.*\n {4}→ .*kubectl uncordon worker-3/)
+  says(on('Advisory'), /its host worker-3 may go/)
 })
 
 test('a reason that this version does not know is shown as it is', () => {

@@ -1,5 +1,6 @@
 // Words to describe a pool at one moment: what is wanted, its nodes, what the registry says. For the tests of its judgement.
 import { type Instant, instant, toTimestamp } from '../../../operator/ambient/clock.ts'
+import type { ClosingReason } from '../../../operator/api/closed-by-pool.ts'
 import { annotations, FINALIZER, labels } from '../../../operator/api/marks.ts'
 import { API_VERSION, type Condition, type Uid } from '../../../operator/api/meta.ts'
 import type { RTCNode, RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
@@ -9,6 +10,7 @@ import {
   type RTCNodePoolSpec,
   type RTCNodePoolStatus,
 } from '../../../operator/api/rtcnodepool.ts'
+import type { Disruption, DisruptionKind } from '../../../operator/cluster/disruption.ts'
 import { conditionOf } from '../../../operator/kube/conditions.ts'
 import { plan } from '../../../operator/pool/plan.ts'
 import type { Batch, Member, Plan, PoolView } from '../../../operator/pool/view.ts'
@@ -78,11 +80,13 @@ export interface NodeTraits {
   readonly phase?: RTCNodeStatus['phase']
   /** Reason of a Ready condition that is not True. */
   readonly unready?: string
+  /** Seconds after T0 since when its pod has a host, where its status tells. */
+  readonly housedAt?: number
   /** Seconds after T0. */
   readonly readySince?: number
   readonly admits?: boolean
   /** Seconds after T0 of its deadline. */
-  readonly closed?: { readonly by: 'ScaleIn' | 'RollOut'; readonly deadline: number }
+  readonly closed?: { readonly by: ClosingReason; readonly deadline: number }
   readonly cordoned?: boolean
   /** By a person, with whatever its pool wrote on it when it closed it. */
   readonly opened?: boolean
@@ -95,11 +99,24 @@ export interface NodeTraits {
   readonly emptyFor?: number
   readonly registration?: Registration
   readonly hasPod?: boolean
-  readonly hostGoing?: boolean
+  /** What its host announces. */
+  readonly disruption?: DisruptionKind | Disruption | undefined
+  /** Its own status says that its host took it along. */
+  readonly disrupted?: boolean
   readonly zone?: string
   readonly host?: string
   readonly version?: number
 }
+
+/** Of a host; a deadline in seconds after T0. */
+export const aDisruption = (kind: DisruptionKind, deadline?: number): Disruption => ({
+  kind,
+  reason: 'KarpenterDisruption',
+  by: 'Karpenter',
+  message: 'Karpenter replaces the host',
+  deadline: deadline === undefined ? undefined : at(deadline),
+  since: undefined,
+})
 
 const condition = (type: string, status: Condition['status'], reason: string, since: number): Condition => ({
   type,
@@ -181,6 +198,8 @@ export function aNode(name: string, traits: NodeTraits = {}): Member {
           isReady ? 'Serving' : (traits.unready ?? 'Pending'),
           since,
         ),
+        ...(traits.disrupted ? [condition('Disrupted', 'True', 'KarpenterDisruption', since)] : []),
+        ...(traits.housedAt === undefined ? [] : [condition('Scheduled', 'True', 'Scheduled', traits.housedAt)]),
       ],
     },
   }
@@ -190,7 +209,7 @@ export function aNode(name: string, traits: NodeTraits = {}): Member {
       traits.registration ??
       (phase === 'Pending' ? absent : beat(podUID, traits.sessions ?? 0, traits.rooms, traits.emptyFor ?? 0)),
     hasPod: traits.hasPod ?? true,
-    hostGoing: traits.hostGoing ?? false,
+    disruption: typeof traits.disruption === 'string' ? aDisruption(traits.disruption) : traits.disruption,
     zone: traits.zone,
   }
 }
@@ -206,6 +225,7 @@ export const aView = (pool: RTCNodePool, members: readonly Member[], rest: Parti
   revisions: [V1, V2, V3].map((name, i) => ({ name, number: i + 1, template })),
   classRollout: 'RollingUpdate',
   drainSecondsOf: () => DRAIN_SECONDS,
+  evictGraceSecondsOf: () => 30,
   registry: { inSight: true, frozen: false },
   overlapsWith: undefined,
   contestedBy: [],

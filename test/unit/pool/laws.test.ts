@@ -6,7 +6,7 @@ import { RTCNodePoolKind } from '../../../operator/api/rtcnodepool.ts'
 import { plan } from '../../../operator/pool/plan.ts'
 import { byVictim, inVictimOrder } from '../../../operator/pool/victims.ts'
 import type { Member, Plan, PoolView } from '../../../operator/pool/view.ts'
-import { absent, aNode, aPool, aView, NOW, plain, stale, timeAt, unknown, V1, V2, V3 } from './build.ts'
+import { absent, aDisruption, aNode, aPool, aView, NOW, plain, stale, timeAt, unknown, V1, V2, V3 } from './build.ts'
 import { checkPlan } from './world.ts'
 
 const numRuns = Number(process.env['RTCNODE_RUNS'] ?? 3_000)
@@ -25,7 +25,7 @@ const traits = fc
     admits: fc.boolean(),
     closed: maybe(
       fc.record({
-        by: fc.constantFrom('ScaleIn' as const, 'RollOut' as const),
+        by: fc.constantFrom('ScaleIn' as const, 'RollOut' as const, 'HostGoing' as const),
         deadline: fc.constantFrom(NOW - 1, NOW, NOW + 60),
       }),
     ),
@@ -40,7 +40,15 @@ const traits = fc
     emptyFor: fc.constantFrom(0, 10, 30, 99),
     registration: maybe(fc.constantFrom(absent, stale, plain, unknown)),
     hasPod: fc.boolean(),
-    hostGoing: fc.boolean(),
+    disruption: fc.constantFrom(
+      undefined,
+      undefined,
+      'Advisory' as const,
+      'Planned' as const,
+      aDisruption('Planned', NOW + 200),
+      aDisruption('Imminent', NOW - 5),
+    ),
+    disrupted: fc.boolean(),
     zone: maybe(fc.constantFrom('a', 'b')),
     host: maybe(fc.constantFrom('h1', 'h2', 'h3')),
   })
@@ -218,7 +226,7 @@ law('what is told to be held is there, and not taken away', (view, { batch, held
 })
 
 law('the order of victims is total: for any two nodes exactly one goes first, and so for any three', view => {
-  const judged = view.members.map(member => ({ member, updated: false, open: false }))
+  const judged = view.members.map(member => ({ member, updated: false, going: false, open: false }))
   const order = [...inVictimOrder(view, judged)]
   for (const [i, a] of order.entries()) {
     for (const [j, b] of order.entries()) {

@@ -54,7 +54,7 @@ test('a pool reopens the node that most people are on, and none whose host is ab
   const closed = [
     aNode('few', { closed: byScaleIn, sessions: 1 }),
     aNode('many', { closed: byScaleIn, sessions: 9 }),
-    aNode('going', { closed: byScaleIn, sessions: 99, hostGoing: true }),
+    aNode('going', { closed: byScaleIn, sessions: 99, disruption: 'Planned' }),
   ]
   assert.equal(told(planFor(aPool(1), closed)), 'reopen many')
   assert.equal(told(planFor(aPool(1), closed.slice(2))), 'create 1')

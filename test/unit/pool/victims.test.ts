@@ -6,7 +6,7 @@ import { aNode, aPool, aView, type NodeTraits, V1, V2 } from './build.ts'
 
 const orderOf = (traits: Record<string, NodeTraits>): string[] => {
   const members = Object.entries(traits).map(([name, given]) => aNode(name, given))
-  const judged = members.map(member => ({ member, updated: false, open: false }))
+  const judged = members.map(member => ({ member, updated: false, going: false, open: false }))
   return [...inVictimOrder(aView(aPool(1), members), judged)].map(({ name }) => name)
 }
 
@@ -14,7 +14,7 @@ test('each rule goes before those that follow it', () => {
   // Each node is the best victim by its own rule and the worst by all that follow.
   const order = orderOf({
     z1: { priority: 1, sessions: 9, rooms: 9, host: 'shared', zone: 'small', revision: V2 },
-    z2: { hostGoing: true, sessions: 9, rooms: 9, host: 'shared', zone: 'small', revision: V2 },
+    z2: { disruption: 'Advisory', sessions: 9, rooms: 9, host: 'shared', zone: 'small', revision: V2 },
     z3: { phase: 'Pending', host: 'shared', zone: 'small', revision: V2 },
     z4: { sessions: 0, rooms: 9, host: 'shared', zone: 'small', revision: V2 },
     z5: { sessions: 1, rooms: 0, host: 'shared', zone: 'small', revision: V2 },
@@ -43,4 +43,14 @@ test('zones are emptied evenly, not one after the other', () => {
 test('a node whose load is unknown goes last; a priority that is no integer counts as none', () => {
   assert.deepEqual(orderOf({ a: { registration: { state: 'stale', forMs: 1 } }, b: { sessions: 500 } }), ['b', 'a'])
   assert.deepEqual(orderOf({ a: { priority: -1 }, b: { priority: '1e9' }, c: { priority: 2 } }), ['c', 'b', 'a'])
+})
+
+test('the sooner a host goes, the sooner what is on it', () => {
+  const order = orderOf({
+    stays: {},
+    may: { disruption: 'Advisory' },
+    now: { disruption: 'Imminent' },
+    soon: { disruption: 'Planned' },
+  })
+  assert.deepEqual(order, ['now', 'soon', 'may', 'stays'])
 })

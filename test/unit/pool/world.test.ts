@@ -27,8 +27,16 @@ const incident = fc.oneof(
     arbitrary: fc.record({
       is: fc.constant('person' as const),
       node: some,
-      sets: fc.constantFrom('isProtected' as const, 'cordoned' as const, 'hostGoing' as const, 'silent' as const),
+      sets: fc.constantFrom('isProtected' as const, 'cordoned' as const, 'silent' as const),
       to: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      is: fc.constant('host' as const),
+      node: some,
+      announces: fc.constantFrom(undefined, undefined, 'Advisory' as const, 'Planned' as const, 'Imminent' as const),
     }),
   },
   { weight: 3, arbitrary: fc.record({ is: fc.constant('aim' as const), at: fc.constantFrom(V1, V2, V3) }) },
@@ -88,7 +96,12 @@ function planLate(it: World, meanwhile: readonly Incident[]): void {
   const before = it.view().members.filter(isCounted).length
   it.carryOut(planned, seen)
   const { replicas, strategy } = seen.pool.spec
-  const bound = replicas + shareOf(strategy.rollingUpdate.maxSurge, replicas)
+  // What hosts take along counts beside what takes its place, and so does what they give back.
+  const byHosts = it.nodes.filter(({ disruption, closed }) => isGoing(disruption) || closed?.by === 'HostGoing').length
+  const back = seen.members.filter(
+    ({ node }) => node.metadata.annotations?.['rtcnode.io/closed-by-pool'] === 'HostGoing',
+  )
+  const bound = replicas + shareOf(strategy.rollingUpdate.maxSurge, replicas) + byHosts + back.length
   const after = it.view().members.filter(isCounted).length
   assert.ok(after <= Math.max(before, bound), `${after} count, ${before} did, ${bound} may`)
 }
@@ -112,6 +125,10 @@ function befall(it: World, what: Incident): void {
     case 'person': {
       const node = it.node(what.node)
       return node === undefined ? undefined : it.touch(node, { [what.sets]: what.to })
+    }
+    case 'host': {
+      const node = it.node(what.node)
+      return node === undefined ? undefined : it.touch(node, { disruption: what.announces })
     }
     case 'aim':
       return it.aim(what.at)
@@ -140,6 +157,9 @@ function calmDown(it: World, most: number): { steps: number; last: Plan } {
   })
 }
 
+const isGoing = (disruption: World['nodes'][number]['disruption']): boolean =>
+  disruption !== undefined && (typeof disruption === 'string' ? disruption : disruption.kind) !== 'Advisory'
+
 const isSettled = (node: World['nodes'][number]): boolean => node.deleted === undefined && node.readySince !== undefined
 const counts = (node: World['nodes'][number]): boolean =>
   node.deleted === undefined && node.closed === undefined && !node.cordoned
@@ -155,12 +175,13 @@ test('a pool that is left in peace gets to rest in a bounded number of steps, wi
       if (it.target === V3) it.aim(V2)
       if (it.spec.strategy.paused) it.edit({ paused: false })
       const madeBefore = it.made
+      const leaving = it.nodes.filter(node => isGoing(node.disruption)).length
       const { last } = calmDown(it, MOST_STEPS)
       const { spec } = it
       // What is short, made of one revision, and once more of the other.
-      const most = 2 * spec.replicas + shareOf(spec.strategy.rollingUpdate.maxSurge, spec.replicas)
+      const most = 2 * spec.replicas + shareOf(spec.strategy.rollingUpdate.maxSurge, spec.replicas) + leaving
       assert.ok(it.made - madeBefore <= most, `${it.made - madeBefore} nodes were made, ${most} are enough`)
-      const counted = it.nodes.filter(counts)
+      const counted = it.nodes.filter(node => counts(node) && !isGoing(node.disruption))
       const kept = counted.filter(node => node.isProtected).length
       const excess = `${counted.length} count, ${spec.replicas} wanted, ${kept} protected`
       assert.equal(counted.length, Math.max(spec.replicas, kept), excess)
@@ -172,7 +193,8 @@ test('a pool that is left in peace gets to rest in a bounded number of steps, wi
       const old = counted.filter(node => node.revision !== it.target && !node.isProtected).length
       const { paused, partition, type } = spec.strategy
       if (!paused && type === 'RollingUpdate') assert.ok(old <= partition, `${old} old, partition ${partition}`)
-      const rests = ['Complete', 'Paused', 'Partitioned', 'HeldBack', 'ScalingIn']
+      const isHeld = it.nodes.some(node => counts(node) && node.isProtected && isGoing(node.disruption))
+      const rests = ['Complete', 'Paused', 'Partitioned', 'HeldBack', 'ScalingIn', ...(isHeld ? ['HostsGoing'] : [])]
       assert.ok(rests.includes(last.because), last.because)
       const again = plan(it.view())
       assert.deepEqual(again.status, it.view().pool.status, 'at rest nothing is written')

@@ -3,7 +3,10 @@
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import { type Instant, instant } from '../../../operator/ambient/clock.ts'
+import type { ClosingReason } from '../../../operator/api/closed-by-pool.ts'
 import type { CountOrPercent, RTCNodePoolSpec, RTCNodePoolStatus } from '../../../operator/api/rtcnodepool.ts'
+import type { Disruption, DisruptionKind } from '../../../operator/cluster/disruption.ts'
+import { isGoing } from '../../../operator/cluster/reaction.ts'
 import { plan } from '../../../operator/pool/plan.ts'
 import { shareOf } from '../../../operator/pool/rollout.ts'
 import type { Batch, Member, Plan, PoolView } from '../../../operator/pool/view.ts'
@@ -18,10 +21,10 @@ interface SimNode {
   readySince: number | undefined
   sessions: number
   silent: boolean
-  hostGoing: boolean
+  disruption: DisruptionKind | Disruption | undefined
   isProtected: boolean
   cordoned: boolean
-  closed: { by: 'ScaleIn' | 'RollOut'; deadline: number } | undefined
+  closed: { by: ClosingReason; deadline: number } | undefined
   emptySince: number | undefined
   deleted: { at: number; drain: string } | undefined
 }
@@ -95,7 +98,7 @@ export function world(
       ...(deleted ? { deletedAt: deleted.at, drain: deleted.drain } : {}),
       cordoned: node.cordoned,
       isProtected: node.isProtected,
-      hostGoing: node.hostGoing,
+      disruption: node.disruption,
       hasPod: node.hasPod,
       zone: `zone-${node.name.length % 2}`,
       registration: registry.inSight ? (node.silent ? stale : told) : unknown,
@@ -226,7 +229,7 @@ const aSimNode = (name: string, revision: string, madeAt: number): SimNode => ({
   readySince: undefined,
   sessions: 0,
   silent: false,
-  hostGoing: false,
+  disruption: undefined,
   isProtected: false,
   cordoned: false,
   closed: undefined,
@@ -246,7 +249,8 @@ export const isCounted = ({ node }: Member): boolean =>
   !node.spec.cordoned && node.metadata.deletionTimestamp === undefined
 const has = ({ node }: Member, type: string): boolean =>
   node.status?.conditions?.find(it => it.type === type)?.status === 'True'
-const isOpen = (member: Member): boolean => isCounted(member) && has(member, 'Ready') && has(member, 'AdmissionOpen')
+const isOpen = (member: Member): boolean =>
+  isCounted(member) && !isGoing(member.disruption) && has(member, 'Ready') && has(member, 'AdmissionOpen')
 
 /** What must hold for every plan, judged by what it was made from and by nothing that the planner itself counts. */
 export function checkPlan({ batch, status }: Plan, view: PoolView): void {
@@ -256,8 +260,13 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
   const leastOpen = replicas - shareOf(maxUnavailable, replicas)
   const counted = view.members.filter(isCounted)
   const open = counted.filter(isOpen)
+  const going = counted.filter(({ disruption }) => isGoing(disruption)).length
   const surplus = counted.length - status.replicas
-  assert.ok(surplus === 0 || (surplus > 0 && surplus <= surge && status.replicas >= replicas), 'only surge is left out')
+  const mostSurplus = surge + going
+  assert.ok(
+    surplus === 0 || (surplus > 0 && surplus <= mostSurplus && status.replicas >= replicas),
+    'only surge is left out',
+  )
   // What takes rooms, but not for long enough yet, is not told to be open.
   if (minReadySeconds === 0) assert.equal(status.openReplicas, open.length)
   assert.ok(status.openReplicas <= open.length)
@@ -267,10 +276,8 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
 
   if (batch.do === 'create') {
     assert.ok(batch.count > 0)
-    assert.ok(
-      counted.length + batch.count <= replicas + surge,
-      `${counted.length} + ${batch.count} > ${replicas} + ${surge}`,
-    )
+    const staying = counted.length - going
+    assert.ok(staying + batch.count <= replicas + surge, `${staying} + ${batch.count} > ${replicas} + ${surge}`)
     const reopenable = view.members.filter(it => it.node.spec.cordoned && isReopenable(it, view))
     if (counted.length < replicas)
       assert.deepEqual(
@@ -289,8 +296,13 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
   const isOurs = ({ node }: Member): boolean => node.metadata.annotations?.['rtcnode.io/closed-by-pool'] !== undefined
   if (batch.do === 'reopen') {
     // Of what people have opened only the mark is taken off.
-    const added = picked.filter(member => !isCounted(member)).length
-    assert.ok(added === 0 || counted.length + added <= replicas + surge)
+    const added = picked.filter(member => !isCounted(member))
+    const staying = counted.length - going
+    assert.ok(added.every(isSpared) || staying + added.length <= replicas + surge)
+    assert.ok(
+      added.every(({ disruption }) => !isGoing(disruption)),
+      'nothing is opened on a host that goes',
+    )
     assert.ok(picked.every(isOurs), 'only what the pool has closed is reopened')
     return
   }
@@ -306,6 +318,16 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
   if (batch.do === 'delete') for (const member of picked) checkDeletion(member, view.now)
   else assert.ok(picked.every(isCounted), 'what is closed is not closed again')
 
+  if (batch.do === 'close') {
+    const leaves = batch.nodes.filter(({ reason }) => reason === 'HostGoing').length
+    const starting = counted.filter(
+      it => !isGoing(it.disruption) && !isOpen(it) && (has(it, 'Ready') || isNew(it)),
+    ).length
+    assert.ok(
+      leaves === 0 || counted.length - starting - leaves >= replicas,
+      'a replacement is there before a node is closed',
+    )
+  }
   const openAfter = open.filter(member => !picked.includes(member)).length
   if (openAfter === open.length || minReadySeconds > 0) return
   assert.ok(openAfter >= leastOpen, `${openAfter} open, of ${open.length}, though ${leastOpen} were promised`)
@@ -322,11 +344,17 @@ function checkDeletion({ node, registration }: Member, now: Instant): void {
   assert.ok(registration.emptyForMs >= EMPTY_SECONDS * 1_000)
 }
 
+const isNew = ({ node }: Member): boolean => node.status?.phase === 'Pending'
+
+/** Closed because its host went, and it stays after all. */
+const isSpared = ({ node, disruption }: Member): boolean =>
+  !isGoing(disruption) && node.metadata.annotations?.['rtcnode.io/closed-by-pool'] === 'HostGoing'
+
 /** Well, of the update revision, and closed by the pool. */
 function isReopenable(member: Member, { target }: PoolView): boolean {
-  const { node, hostGoing } = member
+  const { node, disruption } = member
   const { annotations = {}, labels = {}, deletionTimestamp } = node.metadata
-  if (deletionTimestamp !== undefined || hostGoing || annotations['rtcnode.io/closed-by-pool'] === undefined)
+  if (deletionTimestamp !== undefined || isGoing(disruption) || annotations['rtcnode.io/closed-by-pool'] === undefined)
     return false
   if (!has(member, 'Ready') || node.status?.classHash !== undefined) return false
   return target.state === 'known' && labels['rtcnode.io/revision'] === target.revision

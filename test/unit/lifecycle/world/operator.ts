@@ -209,6 +209,8 @@ export function startOperator(
     nodeClass: nodeClass(),
     pod: caches.Pod.view.get(node.metadata.name) as Pod | undefined,
     host: undefined,
+    disruption: undefined,
+    ending: undefined,
     registration: registry.fleet.registration(key),
     intent: registry.fleet.intent(key),
     load: fullyOpen,
