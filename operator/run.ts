@@ -121,7 +121,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     pods: resourceClient(fenced, podType),
     hosts: resourceClient(fenced, hostType),
     nodeClaims: ifServed(resourceClient(fenced, nodeClaimType), ambient),
-    hostEvents: resourceClient(fenced, hostEventType),
+    hostEvents: ifServed(resourceClient(fenced, hostEventType), ambient),
     budgets: resourceClient(fenced, budgetType),
     hpas: ifServed(resourceClient(fenced, hpaType), ambient),
     scaledObjects: ifServed(resourceClient(fenced, scaledObjectType), ambient),
