@@ -82,6 +82,14 @@ export const runSettings = {
   },
   retryPeriodSeconds: { schema: seconds(0.2, 60).default(2), help: 'how often leader and standby look at the Lease' },
   workers: { schema: z.coerce.number().int().min(1).max(1_000).default(64), help: 'RTCNodes worked on at once' },
+  headroomImage: {
+    schema: z.string().min(1).max(512).default('registry.k8s.io/pause:3.10'),
+    help: 'image of the pods that keep room on hosts for pools with spec.headroom; its container only has to wait',
+  },
+  headroomPriorityClass: {
+    schema: objectName.default('rtcnode-headroom'),
+    help: 'PriorityClass of those pods: -10, so that any pod takes their place, and hosts are made for them all the same',
+  },
   metricsPort: { schema: port.default(8_080), help: 'port of /metrics, /healthz and /readyz; 0: any free one' },
   metricsAddress: { schema: z.string().min(1).default('0.0.0.0'), help: 'address they listen on' },
   hostSignals: {

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { systemClock } from './ambient/clock.ts'
 import { systemRandom } from './ambient/random.ts'
 import type { Host, Pod } from './api/core.ts'
-import { LEASE_NAME, managedBy } from './api/marks.ts'
+import { LEASE_NAME, labels, managedBy } from './api/marks.ts'
 import { RTCAutoscalerKind } from './api/rtcautoscaler.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
 import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
@@ -22,6 +22,8 @@ import {
   targetOnly,
 } from './autoscaler/rivals.ts'
 import { scalerWatches } from './autoscaler/watches.ts'
+import { capacityBufferType, podTemplateType } from './cluster/headroom/buffer.ts'
+import { balloonIndexes, headroomController } from './cluster/headroom/controller.ts'
 import {
   hostEventIndexes,
   hostEvents,
@@ -32,6 +34,7 @@ import {
   nodeClaimType,
 } from './cluster/host-view.ts'
 import { hostSignals } from './cluster/hosts.ts'
+import { keptOfMakerEvent, makerEventIndexes, makerEvents, makerEventType, saidOf } from './cluster/maker-events.ts'
 import { budgetType, rulesOnly } from './cluster/protection/budget.ts'
 import { budgetController, namespaceIndexes } from './cluster/protection/budget-controller.ts'
 import { protectionController } from './cluster/protection/controller.ts'
@@ -49,11 +52,14 @@ import { ifServed } from './kube/optional.ts'
 import { ownerIndexes } from './kube/owner.ts'
 import { type ResourceType, resourceClient } from './kube/resource.ts'
 import { kubeTransport } from './kube/transport.ts'
+import { specimen } from './lifecycle/accept-class.ts'
 import { classController } from './lifecycle/class-controller.ts'
 import { lifecycleController, nodesByClass, podsByHost } from './lifecycle/controller.ts'
 import { lifecycleMetrics, tallyMetricTable } from './lifecycle/metrics.ts'
 import { nodeExposition } from './lifecycle/node-metrics.ts'
+import { podFor } from './lifecycle/pod.ts'
 import { lifeTally } from './lifecycle/tally.ts'
+import { inCharge } from './load/in-charge.ts'
 import { loadsKeeper } from './load/loads.ts'
 import { loadMetricTable } from './load/metrics.ts'
 import { poolController } from './pool/controller.ts'
@@ -122,6 +128,9 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     hosts: resourceClient(fenced, hostType),
     nodeClaims: ifServed(resourceClient(fenced, nodeClaimType), ambient),
     hostEvents: ifServed(resourceClient(fenced, hostEventType), ambient),
+    buffers: ifServed(resourceClient(fenced, capacityBufferType), ambient),
+    podTemplates: resourceClient(fenced, podTemplateType),
+    makerEvents: ifServed(resourceClient(fenced, makerEventType), ambient),
     budgets: resourceClient(fenced, budgetType),
     hpas: ifServed(resourceClient(fenced, hpaType), ambient),
     scaledObjects: ifServed(resourceClient(fenced, scaledObjectType), ambient),
@@ -156,6 +165,26 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     budgets: informer(client.budgets, { ...watched, indexes: namespaceIndexes, keep: rulesOnly }),
     hpas: informer(client.hpas, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
     scaledObjects: informer(client.scaledObjects, { ...watched, indexes: foreignIndexes, keep: targetOnly }),
+    balloons: informer(client.pods, {
+      ...watched,
+      name: 'Balloon',
+      labelSelector: labels.headroom,
+      keep: keptOfPod,
+      indexes: balloonIndexes,
+    }),
+    buffers: informer(client.buffers, watched),
+    podEvents: informer(client.makerEvents, {
+      ...watched,
+      ...saidOf.pods,
+      indexes: makerEventIndexes,
+      keep: keptOfMakerEvent,
+    }),
+    claimEvents: informer(client.makerEvents, {
+      ...common,
+      ...saidOf.claims,
+      indexes: makerEventIndexes,
+      keep: keptOfMakerEvent,
+    }),
   }
   const etcd = connectRegistry(registryOptions(config), { ...ambient, traces })
   const fleet = fleetView(etcd, { ...ambient, metrics: metricsFrom(registry, registryMetricTable) })
@@ -191,6 +220,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     podCache: caches.pods,
     hostCache: caches.hosts,
     classCache: caches.classes,
+    makerEvents: makerEvents({ podEventCache: caches.podEvents, claimEventCache: caches.claimEvents }),
     hostSignals: hostSignals({
       hostCache: caches.hosts,
       nodeClaimCache: caches.nodeClaims,
@@ -241,6 +271,17 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
         RTCNode: caches.nodes,
         ControllerRevision: caches.revisions,
       }),
+    }),
+    headroomController({
+      ...shared,
+      balloonCache: caches.balloons,
+      bufferCache: caches.buffers,
+      buffers: client.buffers,
+      podTemplates: client.podTemplates,
+      autoscalerOf: pool => inCharge(pool, caches.autoscalers.byIndex(byPool, pool)),
+      podSpecOf: nodeClass => podFor(specimen(nodeClass, config.namespace), nodeClass, shared.settings).spec,
+      settings: { image: config.headroomImage, priorityClassName: config.headroomPriorityClass },
+      expectations: expectations({ RTCNodePool: caches.pools, Pod: caches.balloons, CapacityBuffer: caches.buffers }),
     }),
     autoscalerController({
       ...shared,

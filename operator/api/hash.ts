@@ -24,6 +24,9 @@ const podShapeSchema = rtcNodeClassSpecSchema.pick({
   agent: true,
 })
 
+/** Of any value; the order of its keys makes no difference. */
+export const hashOf = (value: unknown): string => hash(value)
+
 function hash(value: unknown): string {
   const digest = createHash('sha256')
     .update(JSON.stringify(withSortedKeys(value)))

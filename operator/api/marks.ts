@@ -12,6 +12,8 @@ export const labels = {
   revision: 'rtcnode.io/revision',
   /** On a pod: `"true"` while it is protected, because people may be on it. The budget of its namespace finds it by this. */
   busy: 'rtcnode.io/busy',
+  /** On a pod that keeps a place on a host: the RTCNodePool it keeps it for. */
+  headroom: 'rtcnode.io/headroom',
   managedBy: 'app.kubernetes.io/managed-by',
 } as const
 
@@ -24,6 +26,8 @@ export const annotations = {
   classHash: 'rtcnode.io/class-hash',
   /** On a protected pod: since when somebody wants its host (RFC 3339); no protection lasts for ever. */
   hostAskedForSince: 'rtcnode.io/host-asked-for-since',
+  /** On a pod that keeps a place: the hash of what it asks for. */
+  headroomHash: 'rtcnode.io/headroom-hash',
   /** On an RTCNode that its pool closed: why (`ScaleIn`, `RollOut`, `HostGoing`). Only nodes with this mark are reopened by the pool. */
   closedByPool: 'rtcnode.io/closed-by-pool',
   /** On an RTCNode that its pool closed: until when people may stay (RFC 3339). Counts instead of the node's own deadline. */

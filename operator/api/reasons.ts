@@ -9,7 +9,9 @@ export const nodeReasons = {
   PodCreated: 'The pod exists and waits for the scheduler.',
   PodRefused: 'The API server refused the pod (quota, Pod Security or validation).',
   PodNameTaken: 'Another pod has the name of this node.',
-  Unschedulable: 'No host can take the pod.',
+  WaitingForHost: 'No host has room for the pod, and nobody makes one.',
+  HostRequested: 'No host has room for the pod; one is being made.',
+  HostUnavailable: 'No host has room for the pod, and those who make hosts cannot make one.',
   ImagePullFailed: 'An image of the pod cannot be pulled.',
   ContainerNotCreated: 'A container of the pod cannot be created, for example because a Secret it names is missing.',
   ContainerCrashing: 'A container of the pod starts and ends again and again.',
@@ -48,12 +50,20 @@ export const startTroubles = [
   'ClassNotAccepted',
   'PodRefused',
   'PodNameTaken',
-  'Unschedulable',
+  'WaitingForHost',
+  'HostUnavailable',
   'ImagePullFailed',
   'ContainerNotCreated',
   'ContainerCrashing',
   'AddressUnknown',
   'StartupTimeout',
+] as const satisfies readonly NodeReason[]
+
+/** The pod of a node that starts has no host yet. */
+export const hostTroubles = [
+  'WaitingForHost',
+  'HostRequested',
+  'HostUnavailable',
 ] as const satisfies readonly NodeReason[]
 
 /** The reason of an RTCNodeClass's Accepted condition. */

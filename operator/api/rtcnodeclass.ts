@@ -8,6 +8,7 @@ import { DEFAULT_DRAIN_SECONDS, drainDeadlineSeconds, portSchema } from './rtcno
 
 export const adapters = ['livekit'] as const
 export const networkModes = ['HostNetwork', 'PodNetwork'] as const
+export const placements = ['Spread', 'Pack'] as const
 export const addressSources = ['HostIP', 'ExternalIP', 'PodIP', 'Fixed'] as const
 
 /** Four hours: longer than nearly any call, shorter than anybody's maintenance window. */
@@ -167,6 +168,12 @@ export const rtcNodeClassSpecSchema = z
       })
       .prefault({})
       .describe('How long nodes of this class hold up the removal of their hosts.'),
+    placement: z
+      .enum(placements)
+      .optional()
+      .describe(
+        'Where nodes would rather run. Spread: apart, over zones and hosts, so that a host takes few of them along. Pack: together, so that hosts become free. Nodes that run stay where they are, and what podTemplate says of the same matter goes before. Default: no wish.',
+      ),
     rollout: z
       .enum(['RollingUpdate', 'OnDelete'])
       .default('RollingUpdate')

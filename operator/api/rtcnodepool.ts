@@ -119,6 +119,23 @@ const scaleInSchema = z.object({
     .describe('How long a closed node must have been empty before it is deleted. Until then a scale-out reopens it.'),
 })
 
+const headroomSchema = z.object({
+  nodes: z
+    .union([z.int().min(0).max(1_000), z.string().max(8)])
+    .describe(
+      'For how many nodes. "auto": for those that demand grows by while a host is made, as the autoscaler of the pool has learned.',
+    )
+    .meta({
+      'x-kubernetes-int-or-string': true,
+      'x-kubernetes-validations': [
+        {
+          rule: "type(self) == string ? self == 'auto' : self >= 0 && self <= 1000",
+          message: 'must be a number from 0 to 1000, or "auto"',
+        },
+      ],
+    }),
+})
+
 const rtcNodePoolSpecSchema = z
   .object({
     replicas: z
@@ -164,6 +181,11 @@ const rtcNodePoolSpecSchema = z
         'A roll-out or scale-out that got no further for so long shows Progressing=False and stops; nodes that serve are left alone.',
       ),
     scaleIn: scaleInSchema.prefault({}).describe('How nodes that are one too many leave.'),
+    headroom: headroomSchema
+      .optional()
+      .describe(
+        'Room that is kept on hosts, so that a new node starts without waiting for a host to be made: by a CapacityBuffer where the cluster serves that kind, else by pods that any other pod may take the place of. Costs what the hosts cost. Default: none.',
+      ),
     revisionHistoryLimit: z
       .int()
       .min(0)
@@ -190,6 +212,15 @@ export type RTCNodePoolSpec = z.infer<typeof rtcNodePoolSpecSchema>
 export type RTCNodeTemplate = z.infer<typeof rtcNodeTemplateSchema>
 
 const count = (description: string) => z.int().min(0).describe(description)
+
+const headroomStatusSchema = z.object({
+  wanted: count('For how many nodes.'),
+  ready: count('For how many of them there is room on hosts.'),
+  by: z.enum(['CapacityBuffer', 'Balloons']).describe('What keeps it. Balloons: pods that do nothing.'),
+  message: z.string().max(2_048).optional().describe('Why there is not all that is wanted.'),
+  changedAt: timestamp.describe('When the number wanted last changed.'),
+})
+export type PoolHeadroom = z.infer<typeof headroomStatusSchema>
 
 const rtcNodePoolStatusSchema = z
   .object({
@@ -221,6 +252,9 @@ const rtcNodePoolStatusSchema = z
       })
       .optional()
       .describe('Nodes that did not start; new ones are made later and later, one at a time, until one does.'),
+    headroom: headroomStatusSchema
+      .optional()
+      .describe('Room that is kept on hosts; there only if spec.headroom is set.'),
     conditions: conditionsSchema.optional(),
   })
   .describe('How this pool is; written by the operator only.')

@@ -4,7 +4,7 @@ import type { Host } from '../api/core.ts'
 import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
 import { isOnGoingHost } from '../api/host-going.ts'
 import { labels } from '../api/marks.ts'
-import { startTroubles } from '../api/reasons.ts'
+import { hostTroubles, startTroubles } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { isFullHeartbeat } from '../load/pressure.ts'
@@ -32,6 +32,12 @@ export function troubleOf({ status }: RTCNode): string | undefined {
   return reason !== undefined && troubles.has(reason) ? reason : undefined
 }
 
+const withoutHost: ReadonlySet<string> = new Set(hostTroubles)
+
+/** No host has room for its pod yet. */
+export const waitsForHost = ({ status }: RTCNode): boolean =>
+  withoutHost.has(conditionOf(status?.conditions, 'Ready')?.reason ?? '')
+
 const INSTANCE_TYPE = 'node.kubernetes.io/instance-type'
 
 /** Nodes of one shape bear alike: made from the same, on alike hosts, with alike slices of a GPU. */
@@ -53,6 +59,7 @@ export const factsOf = (node: RTCNode | undefined): string =>
     : JSON.stringify([
         supplyOf(node),
         troubleOf(node),
+        waitsForHost(node),
         node.status?.nodeName,
         node.metadata.labels?.[labels.revision],
         node.status?.classHash,

@@ -12,7 +12,7 @@ import { poolKeyOf } from '../load/in-charge.ts'
 import type { Loads } from '../load/loads.ts'
 import { type FleetView, STALE_AFTER_MS } from '../registry/fleet.ts'
 import type { NodeSample, Snapshot } from './learning/snapshot.ts'
-import { shapeOf, supplyOf, troubleOf } from './node-facts.ts'
+import { shapeOf, supplyOf, troubleOf, waitsForHost } from './node-facts.ts'
 import { byPool, type ForeignScaler, foreignNames, olderAutoscaler } from './rivals.ts'
 import { PAUSE_FLAG, type Standing, standingOf } from './standing.ts'
 
@@ -81,7 +81,7 @@ export function sample(pool: RTCNodePool, { byName }: Samples, caches: Autoscale
     if (held.of !== node || held.shape === '') {
       held.of = node
       held.supply = supplyOf(node)
-      held.waitedForHost ||= troubleOf(node) === 'Unschedulable'
+      held.waitedForHost ||= waitsForHost(node)
       held.shape = shapeOf(node, hostOf(node, caches), load?.earlier?.beat)
     }
     held.heard = load?.heard === true

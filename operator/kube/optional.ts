@@ -1,8 +1,9 @@
 // A kind that the cluster may not serve, because it belongs to a product that is not installed. While it is not served there
 // are simply none of it; once it is, its informer lists them. Wraps the client that run.ts gives to an informer.
 import type { Clock } from '../ambient/clock.ts'
-import type { KubeObject } from '../api/meta.ts'
+import type { KubeObject, ObjectKey } from '../api/meta.ts'
 import type { Logger } from '../telemetry/log.ts'
+import type { Cache } from './cache.ts'
 import { ApiError, isForbidden, isNotFound } from './errors.ts'
 import type { ListOptions, Page, ResourceClient, WatchEvent, WatchOptions } from './resource.ts'
 
@@ -60,6 +61,12 @@ export function ifServed<T extends KubeObject>(
       }
     },
   }
+}
+
+/** Whether the cluster serves the kind of this cache, whose client is wrapped as above. */
+export const isServed = (cache: Cache<unknown>, key: ObjectKey): boolean => {
+  const resourceVersion = cache.rangeOf(key)?.progress.resourceVersion ?? ''
+  return resourceVersion !== '' && resourceVersion !== NOT_SERVED
 }
 
 /** A server that was given no rule for a group refuses before it looks whether there is such a group. */

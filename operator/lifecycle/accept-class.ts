@@ -72,8 +72,8 @@ function wordOf(trial: Trial | undefined): Word {
   }
 }
 
-/** A node of this class that does not exist, for the dry run. */
-const specimen = (nodeClass: RTCNodeClass, namespace: string): RTCNode => ({
+/** A node of this class that does not exist, for the dry run, and to know what one would ask of a host. */
+export const specimen = (nodeClass: RTCNodeClass, namespace: string): RTCNode => ({
   apiVersion: nodeClass.apiVersion,
   kind: 'RTCNode',
   metadata: {

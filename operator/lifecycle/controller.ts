@@ -6,6 +6,7 @@ import { keyOf, type ObjectKey } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import type { HostSignals } from '../cluster/disruption.ts'
+import type { MakerEvents } from '../cluster/maker-events.ts'
 import { disruptionAt, isGoing } from '../cluster/reaction.ts'
 import type { Cache } from '../kube/cache.ts'
 import { conditionOf } from '../kube/conditions.ts'
@@ -27,7 +28,7 @@ import { decide, quietReasons } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
 import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf, eventOfDisruption } from './node-events.ts'
-import { isPodOf } from './pod-view.ts'
+import { hasNoHost, isPodOf } from './pod-view.ts'
 import { ownHeartbeat } from './seen.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { causeOf, type Tally } from './tally.ts'
@@ -37,6 +38,7 @@ export interface LifecycleDeps extends Omit<Writers, 'signal'> {
   readonly podCache: Cache<Pod>
   readonly classCache: Cache<RTCNodeClass>
   readonly hostCache: Cache<Host>
+  readonly makerEvents: MakerEvents
   readonly hostSignals: HostSignals
   readonly loads: Pick<Loads, 'admission' | 'onAdmission' | 'ready'>
   readonly events: EventRecorder
@@ -65,6 +67,7 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
         subscribe: enqueue => deps.hostSignals.onChange(host => nodesOn(deps, host).forEach(key => enqueue(key))),
         ready: deps.hostSignals.ready,
       },
+      { subscribe: enqueue => deps.makerEvents.onChange(pod => deps.nodeCache.get(pod) !== undefined && enqueue(pod)) },
       { subscribe: enqueue => deps.fleet.onChange((key, what) => what === 'material' && enqueue(key)) },
       { subscribe: enqueue => deps.loads.onAdmission(enqueue), ready: deps.loads.ready },
       {
@@ -156,6 +159,7 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
     registryFrozen: deps.fleet.health().freeze !== undefined,
     crowd: memory.crowd(key, doingOf(node)),
     refusal: memory.refusal(key),
+    makersSay: pod !== undefined && hasNoHost(pod) ? deps.makerEvents.of(pod.metadata.uid) : [],
   }
 }
 

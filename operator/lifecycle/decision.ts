@@ -8,6 +8,7 @@ import type { NodeReason } from '../api/reasons.ts'
 import type { ConditionType, DrainStatus, RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import type { Disruption } from '../cluster/disruption.ts'
+import type { MakerEvent } from '../cluster/pending.ts'
 import type { Admission } from '../load/admission.ts'
 import type { KnownIntent, Registration } from '../registry/registration.ts'
 import type { PodManifest } from './pod.ts'
@@ -33,6 +34,8 @@ export interface Observed {
   readonly crowd: number
   /** The API server's last word against our pod, while we wait before asking again. */
   readonly refusal: Refusal | undefined
+  /** What those who make hosts have said of the pod; empty where nobody does, or events cannot be read. */
+  readonly makersSay: readonly MakerEvent[]
 }
 
 export interface Refusal {

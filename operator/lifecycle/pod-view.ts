@@ -3,6 +3,7 @@ import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
 import type { ContainerStatus, Host, Pod, PodCondition } from '../api/core.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
+import { type MakerEvent, noHost } from '../cluster/pending.ts'
 import { controllerOf } from '../kube/owner.ts'
 
 export const podCondition = (pod: Pod, type: string): PodCondition | undefined =>
@@ -34,9 +35,27 @@ export function sfuStopped(pod: Pod, sfuContainer: string): boolean {
   return status?.state !== undefined && status.state.running === undefined
 }
 
+/** The scheduler has looked, and found no host for it. */
+export const hasNoHost = (pod: Pod): boolean =>
+  pod.spec.nodeName === undefined && podCondition(pod, 'PodScheduled')?.reason === 'Unschedulable'
+
+/**
+ * Since when its start takes time that counts; undefined while it waits for a host: one may take a quarter of an hour to make, and
+ * whatever were made in its place would wait as well.
+ */
+export const startsSince = (pod: Pod): Instant | undefined =>
+  hasNoHost(pod) ? undefined : fromTimestamp(boundSince(pod) ?? pod.metadata.creationTimestamp)
+
+const boundSince = (pod: Pod): string | undefined => {
+  const scheduled = podCondition(pod, 'PodScheduled')
+  return scheduled?.status === 'True' ? scheduled.lastTransitionTime : undefined
+}
+
 export interface StartTrouble {
   readonly because: NodeReason
   readonly message: string
+  /** When time alone changes it. */
+  readonly lookAgainMs?: number
 }
 
 const imageTroubles = new Set([
@@ -49,14 +68,10 @@ const imageTroubles = new Set([
 const creationTroubles = new Set(['CreateContainerError', 'CreateContainerConfigError'])
 const crashTroubles = new Set(['CrashLoopBackOff', 'RunContainerError', 'StartError'])
 
-/** How far a pod that is not ready yet has come, and what is wrong with it, in its host's or scheduler's own words. */
-export function startingState(pod: Pod): StartTrouble {
-  const scheduled = podCondition(pod, 'PodScheduled')
-  if (pod.spec.nodeName === undefined) {
-    return scheduled?.reason === 'Unschedulable'
-      ? { because: 'Unschedulable', message: scheduled.message ?? 'no host can take the pod' }
-      : { because: 'PodCreated', message: 'the pod waits for the scheduler' }
-  }
+/** How far a pod that is not ready yet has come, and what is wrong with it, in the words of its host, or of who looks for one. */
+export function startingState(pod: Pod, makersSay: readonly MakerEvent[], now: Instant): StartTrouble {
+  if (hasNoHost(pod)) return noHost(podCondition(pod, 'PodScheduled')?.message, makersSay, now)
+  if (pod.spec.nodeName === undefined) return { because: 'PodCreated', message: 'the pod waits for the scheduler' }
   if (pod.status?.phase === 'Failed') {
     return {
       because: 'ContainerCrashing',

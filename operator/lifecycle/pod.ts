@@ -7,6 +7,7 @@ import type { OwnerReference } from '../api/meta.ts'
 import { drainSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
+import { placed } from '../cluster/placement.ts'
 import { ofNewPod } from '../cluster/protection/marks.ts'
 import { agentNodeOptions } from '../node-options.ts'
 import { type Shown, shownToAgent } from './shown-to-agent.ts'
@@ -107,6 +108,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
       automountServiceAccountToken: false,
       ...(hostNetwork ? { dnsPolicy: 'ClusterFirstWithHostNet' } : {}),
       ...template,
+      ...placed(nodeClass.spec.placement, template, alike(nodeClass, pool)),
       ...(hostNetwork ? { hostNetwork: true } : {}),
       terminationGracePeriodSeconds: graceSeconds,
       tolerations: [...listOf(template['tolerations']), ...outlivesControlPlane],
@@ -123,6 +125,10 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
     },
   }
 }
+
+/** Nodes that are to be apart or together: those of one pool, else those of one class. */
+const alike = ({ metadata }: RTCNodeClass, pool: string | undefined): Readonly<Record<string, string>> =>
+  pool === undefined ? { [labels.class]: metadata.name } : { [labels.pool]: pool }
 
 /** Media goes on while a host does not reach the control plane; giving such a node up is decided with the registry's word. */
 const outlivesControlPlane = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map(key => ({

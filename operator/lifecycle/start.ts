@@ -4,7 +4,7 @@ import { annotations, FINALIZER } from '../api/marks.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Situation, Step, Waiting } from './decision.ts'
 import { podFor, templateProblem } from './pod.ts'
-import { hostAddress, isReady, startingState } from './pod-view.ts'
+import { hostAddress, isReady, startingState, startsSince } from './pod-view.ts'
 import { isRegistered, missingHeartbeat, ownPod } from './seen.ts'
 import { type AgentSettings, addressSourceOf } from './start-up-environment.ts'
 
@@ -46,12 +46,14 @@ export function givesUpAt(at: Situation): Instant | undefined {
 
 /**
  * A node that nobody has tried to start yet is not late: it was waiting for its class, or for the operator. So without a
- * pod the time counts only while the API server refuses one.
+ * pod the time counts only while the API server refuses one; with one, while it has a host.
  */
 function tryingSince(at: Situation): Instant | undefined {
   const { node, seen } = at
+  const pod = ownPod(at)
+  if (pod !== undefined) return startsSince(pod)
   const refused = seen.refusal !== undefined || seen.pod !== undefined
-  return fromTimestamp((ownPod(at) ?? (refused ? node : undefined))?.metadata.creationTimestamp)
+  return refused ? fromTimestamp(node.metadata.creationTimestamp) : undefined
 }
 
 function requireClass(at: Situation): 'done' | Waiting {
@@ -122,7 +124,8 @@ function tellAddress(at: Situation): 'done' | Waiting {
 function awaitReady(at: Situation): 'done' | Waiting {
   const pod = ownPod(at)
   if (pod !== undefined && isReady(pod)) return 'done'
-  return pod === undefined ? { because: 'Pending', message: 'there is no pod' } : startingState(pod)
+  if (pod === undefined) return { because: 'Pending', message: 'there is no pod' }
+  return startingState(pod, at.seen.makersSay, at.now)
 }
 
 function awaitRegistered(at: Situation): 'done' | Waiting {

@@ -1,5 +1,5 @@
 // Why a node is where it is: Pending, serving, closed or draining, in whose name, until when, and what helps. Pure.
-import { fromTimestamp, type Instant, later, toTimestamp } from '../ambient/clock.ts'
+import { type Instant, later, toTimestamp } from '../ambient/clock.ts'
 import { type ClosingReason, closedByPool } from '../api/closed-by-pool.ts'
 import type { Pod } from '../api/core.ts'
 import { annotations } from '../api/marks.ts'
@@ -8,6 +8,7 @@ import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { poolOf } from '../kube/owner.ts'
+import { startsSince } from '../lifecycle/pod-view.ts'
 import { type EventRead, type Explanation, fact, problem, type Sentence, toldBy } from './explanation.ts'
 import { nodeRemedies, remedyFor } from './remedies.ts'
 import { whoSet, writerText } from './who-set.ts'
@@ -101,8 +102,7 @@ function pending(evidence: NodeEvidence): Sentence[] {
   const isUntouched = node.status?.conditions === undefined
   const reason = reasonOf(node)
   const timeoutSeconds = nodeClass?.spec.health.startupTimeoutSeconds
-  const triedSince = pod?.metadata.creationTimestamp
-  const startedAt = fromTimestamp(triedSince)
+  const startedAt = pod && startsSince(pod)
   const givesUp =
     startedAt === undefined || timeoutSeconds === undefined
       ? []

@@ -10,7 +10,9 @@ export const nodeRemedies: Readonly<Partial<Record<NodeReason, string>>> = {
   PodRefused:
     'the message is the API server’s: raise the quota, label the namespace for Pod Security, or let the operator write pods in this namespace (sfu.namespaces of the chart); it is tried again by itself',
   PodNameTaken: 'delete or rename the pod NAME that belongs to somebody else',
-  Unschedulable: 'make room: more hosts, free ports of the host, smaller requests in the class, or a toleration',
+  WaitingForHost: 'make room: more hosts, free ports of the host, smaller requests in the class, or a toleration',
+  HostUnavailable:
+    'the message is that of who makes hosts: a higher limit or quota, other zones or kinds of hosts; it is tried again by itself',
   ImagePullFailed: 'correct the image in the class, or give its hosts the credentials to pull it',
   ContainerNotCreated: 'the message names what is missing, often a Secret or ConfigMap of this namespace: create it',
   ContainerCrashing: 'read why: kubectl logs NAME --all-containers --previous',

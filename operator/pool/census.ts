@@ -44,9 +44,11 @@ export interface Census {
   /** Counted, not open yet, and nothing says that they never will be. */
   readonly starting: number
   readonly updatedStarting: number
-  /** When the oldest of those was made. */
+  /** When the oldest of those was made, or got its host; one that is made a host for has all its time before it. */
   readonly startingSince: Instant | undefined
   readonly updatedStartingSince: Instant | undefined
+  /** Counted, of the update revision, and no host can be made for them: quota or capacity is missing. */
+  readonly updatedHostless: number
   /** Have served and do not now, or start and something is in their way. */
   readonly unwell: number
   /** By revision: how many nodes have a pod, and how many do not yet. */
@@ -107,6 +109,7 @@ function emptyTally() {
     updatedSince: undefined as string | undefined,
     startingSince: undefined as string | undefined,
     updatedStartingSince: undefined as string | undefined,
+    updatedHostless: 0,
     givenUpAt: [] as Instant[],
     lost: [] as { madeAt: Instant; at: Instant }[],
     nextOpensInMs: undefined as number | undefined,
@@ -200,12 +203,19 @@ function addCounted(
     if (updated) tally.updatedSince = earliest(tally.updatedSince, node.metadata.creationTimestamp)
   } else if (hasStarted(node) || failing.has(ready?.reason ?? '')) tally.unwell += 1
   if (!open && !going && (since !== undefined || !hasStarted(node))) {
-    const { creationTimestamp } = node.metadata
     tally.starting += 1
-    tally.startingSince = earliest(tally.startingSince, creationTimestamp)
     if (updated) tally.updatedStarting += 1
-    if (updated) tally.updatedStartingSince = earliest(tally.updatedStartingSince, creationTimestamp)
+    if (updated && ready?.reason === 'HostUnavailable') tally.updatedHostless += 1
+    const startsSince = ready?.reason === 'HostRequested' ? undefined : housedSince(node)
+    if (startsSince === undefined) return
+    tally.startingSince = earliest(tally.startingSince, startsSince)
+    if (updated) tally.updatedStartingSince = earliest(tally.updatedStartingSince, startsSince)
   }
+}
+
+function housedSince({ metadata, status }: RTCNode): string {
+  const scheduled = conditionOf(status?.conditions, 'Scheduled')
+  return scheduled?.status === 'True' ? scheduled.lastTransitionTime : metadata.creationTimestamp
 }
 
 function isOpenOrFull({ status }: RTCNode): boolean {

@@ -154,11 +154,14 @@ const isNews = (before: RTCNodePoolStatus | undefined, next: RTCNodePoolStatus):
 
 async function tell(status: RTCNodePoolStatus, { at, deps, writers }: Reconcile): Promise<void> {
   const { pool } = at
-  if (sameStatus(pool.status, status)) return
+  if (pool.status !== undefined && sameStatus(ownPart(pool.status), status)) return
   noteWritten(pool, await applyStatus(writers.pools, pool, status, writers.signal), writers)
   const standstill = eventOfStandstill(pool, status)
   if (standstill !== undefined) deps.events.record(pool, standstill)
 }
+
+/** Head-room is told by another controller (operator/cluster/headroom). */
+const ownPart = ({ headroom: _, ...status }: RTCNodePoolStatus): RTCNodePoolStatus => status
 
 async function forgetOld({ status }: Plan, { at, writers }: Reconcile): Promise<void> {
   const { pool, recorded, owned } = at

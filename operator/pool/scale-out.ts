@@ -121,6 +121,8 @@ function creating(at: Situation, from: Source, wanted: number): Finding {
   const classFound = from === 'update' ? target.state === 'known' && target.classFound : current?.classFound === true
   if (!classFound) return nothing
   if (createRefused !== undefined && createRefused.retryInMs > 0) return { lookAgainMs: createRefused.retryInMs }
+  // Those that wait take the first host that comes; more of them would bring none.
+  if (from === 'update' && census.updatedHostless > 0) return nothing
   const tryAt = from === 'update' ? nextTryAt(failedStarts) : undefined
   if (tryAt !== undefined) {
     if (census.updatedStarting > 0) return nothing

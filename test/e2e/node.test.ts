@@ -152,7 +152,7 @@ suite('one node on real hosts', { skip, concurrency: 1 }, () => {
       }
       assert.notEqual(first.host().name, second.host().name)
       const third = await world.askForNode('host-net-3', hostNetwork)
-      const waiting = await third.expectReason('Unschedulable', /free ports/)
+      const waiting = await third.expectReason('WaitingForHost', /free ports/)
       assert.equal(waiting.status?.phase, 'Pending')
       const freed = first.host()
       await first.delete()

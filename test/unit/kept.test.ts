@@ -1,6 +1,7 @@
 // What the caches leave out of a pod must be nothing that a decision reads.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { instant } from '../../operator/ambient/clock.ts'
 import type { Pod } from '../../operator/api/core.ts'
 import type { Uid } from '../../operator/api/meta.ts'
 import { keptOfPod } from '../../operator/kept.ts'
@@ -40,7 +41,7 @@ test('what a pod is made of and what nobody reads of its status are not kept, an
   assert.equal(podCondition(kept, 'Initialized'), undefined)
   for (const judge of [
     isReady,
-    startingState,
+    (it: Pod) => startingState(it, [], instant(0)),
     (it: Pod) => sfuStopped(it, 'sfu'),
     (it: Pod) => podCondition(it, 'DisruptionTarget'),
   ]) {

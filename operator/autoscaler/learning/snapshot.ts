@@ -14,7 +14,7 @@ export interface NodeSample {
    * elsewhere. leaving: it is being deleted.
    */
   readonly supply: 'open' | 'starting' | 'closed' | 'going' | 'leaving'
-  /** It starts, and its pod is or was Unschedulable: a host has to be made first. */
+  /** It starts, and its pod has or had no host: one has to be made first. */
   readonly waitedForHost: boolean
   /** There is a fresh heartbeat that can be believed. */
   readonly heard: boolean

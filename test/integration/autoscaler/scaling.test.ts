@@ -118,7 +118,7 @@ suiteOfAutoscalers('an autoscaler', {}, promise => {
     await scene.patchPool(pool, { template: { spec: { className: 'nowhere' } }, strategy: { type: 'OnDelete' } })
     const a = await scene.applyAutoscaler({ spec: { maxReplicas: 40 } })
     await scene.expectPool(pool, 'grows', ({ spec }) => spec.replicas > 2)
-    await scene.expectCondition(a, 'AbleToScale', 'False', { reason: 'StartsFail', message: /Unschedulable/ })
+    await scene.expectCondition(a, 'AbleToScale', 'False', { reason: 'StartsFail', message: /WaitingForHost/ })
     // What a node bears is still being learned, so the number may move a little; it is about what the load needs, and stays there.
     const moreAndMore = scene.expectPool(pool, 'more and more', ({ spec }) => spec.replicas > 8, { withinMs: 18_000 })
     await assert.rejects(moreAndMore, NotInTime)

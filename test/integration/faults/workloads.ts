@@ -70,7 +70,7 @@ export const workloads: readonly Workload[] = [
     byChance: /event/,
     async prepare(scene) {
       const node = await scene.applyNode({ className: homelessClass.metadata.name })
-      await scene.expectReason(node, 'Unschedulable')
+      await scene.expectReason(node, 'WaitingForHost')
       return node
     },
     async act(scene, node) {

@@ -40,7 +40,8 @@ function movedDeadlines(where: Where, life: readonly RTCNode[]): string[] {
 function twoPods(history: History, where: Where): string[] {
   const pods = new Map<string, Set<string>>()
   for (const { is } of history.pods(where)) {
-    const owner = is?.metadata.ownerReferences?.find(({ controller }) => controller)?.uid
+    // What keeps a place on a host is its pool's, and comes and goes.
+    const owner = is?.metadata.ownerReferences?.find(({ controller, kind }) => controller && kind === 'RTCNode')?.uid
     if (is && owner) pods.set(owner, (pods.get(owner) ?? new Set()).add(is.metadata.uid))
   }
   return [...pods]

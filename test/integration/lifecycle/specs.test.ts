@@ -115,7 +115,7 @@ suiteInWorld('bad specs', { sideBySide: 12 }, promise => {
   promise('a node that no host can take says why, and starts when one can', async (scene, { apply, cluster }) => {
     await apply(simClass('homeless', { pod: { nodeSelector: { 'test/room': 'yes' } } }))
     const node = await scene.applyNode({ className: 'homeless' })
-    await scene.expectReason(node, 'Unschedulable', { message: /0\/2 nodes are available/ })
+    await scene.expectReason(node, 'WaitingForHost', { message: /0\/2 nodes are available/ })
     await cluster.api.call('PATCH', '/api/v1/nodes/kwok-1', { metadata: { labels: { 'test/room': 'yes' } } })
     await scene.expectReason(node, 'Serving')
   })
@@ -162,7 +162,7 @@ suiteInWorld('bad specs', { sideBySide: 12 }, promise => {
   promise('a node that was deleted before any host took it goes at once', async (scene, { apply }) => {
     await apply(simClass('nowhere', { pod: { nodeSelector: { 'test/no': 'where' } } }))
     const node = await scene.applyNode({ className: 'nowhere' })
-    await scene.expectReason(node, 'Unschedulable')
+    await scene.expectReason(node, 'WaitingForHost')
     await scene.deleteNode(node)
     await scene.expectGone(node)
   })

@@ -47,7 +47,7 @@ export async function playStory(scene: AutoscalerScene, { apply, etcd }: World, 
   await scene.expectGone(late)
   await scene.expectGone(quick)
   await scene.expectGone(lost)
-  await scene.expectReason('stuck', 'Unschedulable')
+  await scene.expectReason('stuck', 'WaitingForHost')
   await etcd.put(`/sfu/nodes/${scene.namespace}/ghost`).value('more nonsense').exec()
 
   const [first] = await scene.nodesOf(POOL)

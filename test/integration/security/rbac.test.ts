@@ -77,7 +77,7 @@ function areThoseItUses(title: string, mode: Mode): void {
     )
     after(() => world?.[Symbol.asyncDispose]())
 
-    test('it goes through whole stories, and nobody is cut', { timeout: 240_000 }, () =>
+    test('it goes through whole stories, and nobody is cut', { timeout: 420_000 }, () =>
       playScene(
         world,
         'stories',

@@ -47,7 +47,7 @@ export const someNamespaces: Mode = {
 
 /** Of the chart; the operator itself is a process of the test. */
 const kinds = ['Namespace', 'ServiceAccount', 'Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding']
-const policies = ['ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding']
+const policies = ['PriorityClass', 'ValidatingAdmissionPolicy', 'ValidatingAdmissionPolicyBinding']
 
 /** Resolves when the policies are in force. */
 export async function installRights(cluster: Cluster, { values } = allNamespaces): Promise<void> {
@@ -102,5 +102,10 @@ export const startSecuredOperator = (
   startOperator(cluster, {
     identity,
     kubeconfigPath,
-    flags: [...shortLease, `--trial-namespace=${sfuNamespace}`, ...flags],
+    flags: [
+      ...shortLease,
+      `--trial-namespace=${sfuNamespace}`,
+      `--headroom-priority-class=${clusterName}-headroom`,
+      ...flags,
+    ],
   })

@@ -1,6 +1,7 @@
 // Whatever the operator does with objects in a life, told so that each of its rights is needed at least once.
 
 import { BUDGET_NAME } from '../../../operator/cluster/protection/budget.ts'
+import { anyKind } from '../../cluster/crds.ts'
 import type { AutoscalerScene } from '../autoscaler/autoscaler-scene.ts'
 import { type Pair, roles } from '../faults/pair.ts'
 import { simClass } from '../harness/class.ts'
@@ -23,6 +24,7 @@ export async function playStories(scene: AutoscalerScene, apply: Apply, operator
   await aPoolTakesItOver(scene)
   await replicasAreSet(scene, apply)
   await itRollsOut(scene)
+  await roomIsKept(scene, apply)
   await theLeaderLeaves(scene, operators)
   await everythingGoes(scene)
 }
@@ -99,6 +101,36 @@ async function itRollsOut(scene: AutoscalerScene): Promise<void> {
   await scene.expectRevisions(pool, 'one', records => records.length === 1)
   await scene.scale(pool, 2)
   await scene.expectNodes(pool, 'two are left', nodes => nodes.length === 2)
+}
+
+/** By pods, then by a buffer, as soon as the cluster serves that kind. */
+async function roomIsKept(scene: AutoscalerScene, apply: Apply): Promise<void> {
+  const expectRoom = (by: string, wanted: number) =>
+    scene.expectPool(
+      pool,
+      `room for ${wanted} by ${by}`,
+      ({ status }) => {
+        const { headroom } = status ?? {}
+        return (
+          headroom?.by === by && headroom.wanted === wanted && (by === 'CapacityBuffer' || headroom.ready === wanted)
+        )
+      },
+      { withinMs: 100_000 },
+    )
+  await scene.patchPool(pool, { headroom: { nodes: 1 } })
+  await expectRoom('Balloons', 1)
+  await apply(anyKind('autoscaling.x-k8s.io', 'v1beta1', 'CapacityBuffer', 'Namespaced'))
+  await expectRoom('CapacityBuffer', 1)
+  await scene.patchPool(pool, { headroom: { nodes: 2 } })
+  await scene.kubectl(
+    'wait',
+    'capacitybuffer',
+    `${pool}-headroom`,
+    '--for=jsonpath={.spec.replicas}=2',
+    '--timeout=50s',
+  )
+  await scene.patchPool(pool, { headroom: null })
+  await scene.kubectl('wait', 'capacitybuffer', `${pool}-headroom`, '--for=delete', '--timeout=50s')
 }
 
 async function theLeaderLeaves(scene: AutoscalerScene, operators: Pair<Operator>): Promise<void> {

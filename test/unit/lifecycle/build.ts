@@ -269,6 +269,7 @@ export const seen = (what: Partial<Observed> = {}): Observed => ({
   registryFrozen: false,
   crowd: 1,
   refusal: undefined,
+  makersSay: [],
   ...what,
 })
 

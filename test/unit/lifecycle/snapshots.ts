@@ -9,6 +9,7 @@ import { conditionTypes, phases, type RTCNode, type RTCNodeStatus } from '../../
 import type { Observed } from '../../../operator/lifecycle/decision.ts'
 import { type Admission, fullyOpen } from '../../../operator/load/admission.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
+import { notTriggered, triggered } from '../hosts/said.ts'
 import {
   aBeat,
   aClass,
@@ -224,6 +225,7 @@ const observed: fc.Arbitrary<Observed> = fc.record({
     }),
     { nil: undefined, freq: 2 },
   ),
+  makersSay: fc.constantFrom([], [], [triggered(3_000)], [notTriggered(9)]),
 })
 
 export const moments: fc.Arbitrary<Moment> = fc.record({ node, seen: observed, at: seconds })

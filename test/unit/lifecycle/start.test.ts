@@ -6,6 +6,7 @@ import { FINALIZER } from '../../../operator/api/marks.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import { sameStatus } from '../../../operator/kube/status.ts'
 import type { Observed } from '../../../operator/lifecycle/decision.ts'
+import { notTriggered, triggered } from '../hosts/said.ts'
 import {
   absent,
   aClass,
@@ -25,6 +26,7 @@ import {
   seen,
   seenServing,
   stale,
+  timeAt,
   unknown,
 } from './build.ts'
 
@@ -40,6 +42,7 @@ interface Row {
 }
 
 const unscheduled = { ready: false, host: undefined, phase: 'Pending' } as const
+const noHostYet = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 hosts' }] as const
 const waiting = (reason: string) => aPod({ ready: false, container: { waiting: { reason, message: `${reason}!` } } })
 
 const rows: readonly Row[] = [
@@ -87,11 +90,23 @@ const rows: readonly Row[] = [
     seen: {
       pod: aPod({
         ...unscheduled,
-        conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 hosts' }],
+        conditions: noHostYet,
       }),
     },
-    because: 'Unschedulable',
+    because: 'WaitingForHost',
     says: /0\/3 hosts/,
+  },
+  {
+    moment: 'a pod for which a host is being made',
+    seen: { pod: aPod({ ...unscheduled, conditions: noHostYet }), makersSay: [triggered(5)] },
+    because: 'HostRequested',
+    says: /Cluster Autoscaler makes a host/,
+  },
+  {
+    moment: 'a pod for which no host can be made',
+    seen: { pod: aPod({ ...unscheduled, conditions: noHostYet }), makersSay: [notTriggered(5)] },
+    because: 'HostUnavailable',
+    says: /max node group size reached/,
   },
   {
     moment: 'an image that cannot be pulled',
@@ -277,6 +292,22 @@ for (const [why, what] of [
   test(`a node is not late when ${why}: it gets its pod`, () => {
     assert.equal(decideAt(late, aNode(), what).act?.do, 'create-pod')
   })
+
+test('a pod that waits for a host is never late; its time runs from when it has one', () => {
+  const homeless = seen({ pod: aPod({ ...unscheduled, conditions: noHostYet }) })
+  const decision = decideAt(late, aNode(), homeless)
+  assert.deepEqual([decision.because, decision.act, decision.lookAgainMs], ['WaitingForHost', undefined, undefined])
+
+  const bound = { type: 'PodScheduled', status: 'True', lastTransitionTime: timeAt(late) } as const
+  const housed = seen({ pod: aPod({ ready: false, conditions: [bound] }) })
+  assert.deepEqual(decideAt(late + 119, aNode(), housed).lookAgainMs, 1_000)
+  assert.equal(decideAt(late + 120, aNode(), housed).because, 'StartupTimeout')
+})
+
+test('an order for a host is looked at again when its time is up', () => {
+  const ordered = seen({ pod: aPod({ ...unscheduled, conditions: noHostYet }), makersSay: [triggered(5)] })
+  assert.equal(decideAt(15, aNode(), ordered).lookAgainMs, 890_000)
+})
 
 test('a refused pod counts against the start-up time', () => {
   const refusal = { reason: 'PodRefused', message: 'quota', retryInMs: 1_000 } as const

@@ -217,6 +217,7 @@ export function startOperator(
     registryFrozen: false,
     crowd: 1,
     refusal: memory.refusal(key),
+    makersSay: [],
   })
 
   /** The same few lines as the controller's, without queue and events. */

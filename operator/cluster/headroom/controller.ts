@@ -1,0 +1,222 @@
+// The shell around plan.ts: caches → what a pool’s head-room needs → a few writes → the pool’s status. Started by run.ts; leadership,
+// the queue and retries are the runtime's (operator/kube).
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../ambient/clock.ts'
+import type { Pod } from '../../api/core.ts'
+import { FIELD_MANAGER, labels } from '../../api/marks.ts'
+import { type KubeObject, keyOf, type ObjectKey, objectKey } from '../../api/meta.ts'
+import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
+import type { RTCNodeClass } from '../../api/rtcnodeclass.ts'
+import type { PoolHeadroom, RTCNodePool } from '../../api/rtcnodepool.ts'
+import type { Cache } from '../../kube/cache.ts'
+import { type ControllerSpec, type ReconcileResult, watchCache, whenCaughtUp } from '../../kube/controller.ts'
+import { isAlreadyExists, isRefusal } from '../../kube/errors.ts'
+import type { Expectations } from '../../kube/expectations.ts'
+import { isServed } from '../../kube/optional.ts'
+import { controllerOf } from '../../kube/owner.ts'
+import { type RetryWait, waitAfterRefusal } from '../../kube/refusal.ts'
+import type { ResourceClient } from '../../kube/resource.ts'
+import type { ServerClock } from '../../kube/server-clock.ts'
+import type { Indexes } from '../../kube/store.ts'
+import type { MakerEvents } from '../maker-events.ts'
+import { noHost } from '../pending.ts'
+import { type PlaceSettings, placeFor } from './balloon.ts'
+import type { CapacityBuffer } from './buffer.ts'
+import { type Act, bufferName, type HeadroomView, planHeadroom } from './plan.ts'
+
+export interface HeadroomDeps {
+  readonly poolCache: Cache<RTCNodePool>
+  readonly classCache: Cache<RTCNodeClass>
+  /** Pods that keep places. */
+  readonly balloonCache: Cache<Pod>
+  /** Of a kind that may not be served. */
+  readonly bufferCache: Cache<CapacityBuffer>
+  readonly pools: ResourceClient<RTCNodePool>
+  readonly pods: ResourceClient<Pod>
+  readonly buffers: ResourceClient<CapacityBuffer>
+  readonly podTemplates: ResourceClient<KubeObject>
+  /** Of these three: RTCNodePool, Pod, CapacityBuffer. */
+  readonly expectations: Expectations
+  readonly makerEvents: MakerEvents
+  /** The autoscaler whose word counts for the pool. */
+  autoscalerOf(pool: ObjectKey): RTCAutoscaler | undefined
+  /** The spec of a node's pod, as it would be made now. */
+  podSpecOf(nodeClass: RTCNodeClass): Readonly<Record<string, unknown>>
+  readonly settings: PlaceSettings
+  readonly clock: Clock
+  readonly serverClock: ServerClock
+}
+
+/** Name of an index that the cache of balloons must have. */
+const byPool = 'pool'
+export const balloonIndexes: Indexes<Pod> = { [byPool]: pod => [poolOf(pod)].filter(key => key !== undefined) }
+
+const poolOf = ({ metadata }: KubeObject): ObjectKey | undefined => {
+  const name = metadata.labels?.[labels.headroom]
+  return name === undefined ? undefined : objectKey(name, metadata.namespace)
+}
+
+/** What is written here is nobody else's: the pool's own status is applied by another hand and keeps it. */
+const STATUS_MANAGER = `${FIELD_MANAGER}-headroom`
+
+type Refusals = Map<ObjectKey, RetryWait & { readonly message: string }>
+
+export function headroomController(deps: HeadroomDeps): ControllerSpec {
+  const refusals: Refusals = new Map()
+  const ofObject = (change: { old?: KubeObject; new?: KubeObject }): ObjectKey[] =>
+    [change.new ?? change.old].flatMap(object => (object && poolOf(object)) ?? [])
+  return {
+    name: 'headroom',
+    workers: 2,
+    watches: [
+      watchCache(deps.poolCache, ({ key, old, new: now }) => (factsOf(old) === factsOf(now) ? [] : [key])),
+      watchCache(deps.balloonCache, ofObject),
+      watchCache(deps.bufferCache, ofObject),
+      watchCache(deps.classCache, ({ key, old, new: now }) =>
+        old?.metadata.generation === now?.metadata.generation ? [] : keysOfClass(deps, key),
+      ),
+    ],
+    caughtUp: key => deps.expectations.caughtUp(key),
+    async reconcile(key, { signal, log }) {
+      const pool = deps.poolCache.get(key)
+      const now = deps.serverClock.now()
+      if (pool === undefined) {
+        refusals.delete(key)
+        deps.expectations.forget(key)
+        return {}
+      }
+      if (now === undefined) return whenCaughtUp
+      const { acts, status, lookAgainMs } = planHeadroom(viewOf(pool, now, deps, refusals))
+      log.debug('planned', { acts: acts.map(act => act.do), wanted: status?.wanted, ready: status?.ready })
+      for (const act of acts) {
+        const refusal = await carryOut(pool, act, deps, signal)
+        if (refusal === undefined) continue
+        refusals.set(key, { message: refusal, ...waitAfterRefusal(refusals.get(key), deps.clock) })
+        return { lookAgainMs: 0 }
+      }
+      // What was refused before has been taken now.
+      if (acts.some(act => act.do === 'create-balloon' || act.do === 'create-buffer')) refusals.delete(key)
+      await tell(pool, status, deps, signal)
+      return resultOf(acts, lookAgainMs)
+    },
+  }
+}
+
+const resultOf = (acts: readonly Act[], lookAgainMs: number | undefined): ReconcileResult => {
+  if (acts.length > 0) return whenCaughtUp
+  return lookAgainMs === undefined ? {} : { lookAgainMs }
+}
+
+/** Pools write their status whenever a node comes or goes. */
+const factsOf = (pool: RTCNodePool | undefined): string =>
+  JSON.stringify(pool && [pool.metadata.generation, pool.metadata.deletionTimestamp, pool.status?.headroom])
+
+const keysOfClass = ({ poolCache }: HeadroomDeps, className: string): ObjectKey[] =>
+  [...poolCache.list()]
+    .filter(({ spec }) => spec.headroom !== undefined && spec.template.spec.className === className)
+    .map(keyOf)
+
+function viewOf(
+  pool: RTCNodePool,
+  now: HeadroomView['now'],
+  { classCache, balloonCache, bufferCache, makerEvents, autoscalerOf, podSpecOf, settings, clock }: HeadroomDeps,
+  refusals: Refusals,
+): HeadroomView {
+  const key = keyOf(pool)
+  const nodeClass = classCache.get(pool.spec.template.spec.className as ObjectKey)
+  const bufferKey = objectKey(bufferName(pool), pool.metadata.namespace)
+  const refused = refusals.get(key)
+  return {
+    pool,
+    autoscaler: autoscalerOf(key),
+    place: nodeClass && placeFor(pool, podSpecOf(nodeClass), settings),
+    // Labels can be put on anything.
+    balloons: balloonCache.byIndex(byPool, key).filter(pod => own(pool, pod) !== undefined),
+    buffer: own(pool, bufferCache.get(bufferKey)),
+    buffersServed: isServed(bufferCache, bufferKey),
+    waitsFor(balloon) {
+      const scheduled = balloon.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+      if (balloon.spec.nodeName !== undefined || scheduled?.reason !== 'Unschedulable') return undefined
+      const { because, message } = noHost(scheduled.message, makerEvents.of(balloon.metadata.uid), now)
+      return `${because}: ${message}`
+    },
+    refusal: refused && { message: refused.message, retryInMs: Math.max(0, refused.retryAt - clock.monotonic()) },
+    now,
+  }
+}
+
+const own = <T extends KubeObject>(pool: RTCNodePool, object: T | undefined): T | undefined =>
+  object !== undefined && controllerOf(object)?.uid === pool.metadata.uid ? object : undefined
+
+/** Resolves with the API server's words when it would not take something. */
+async function carryOut(
+  pool: RTCNodePool,
+  act: Act,
+  { pods, buffers, podTemplates, expectations }: HeadroomDeps,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const by = keyOf(pool)
+  const wrote = ({ kind, metadata, ...rest }: KubeObject): void =>
+    expectations.wrote({ by, kind, key: keyOf({ metadata, ...rest }), resourceVersion: metadata.resourceVersion })
+  const deleted = ({ kind, metadata }: KubeObject): void =>
+    expectations.deleted({ by, kind, key: keyOf({ metadata }), uid: metadata.uid })
+  try {
+    switch (act.do) {
+      case 'create-balloon':
+        wrote(await pods.create(act.manifest, { signal }))
+        break
+      case 'delete-balloon':
+        await pods.delete(keyOf(act.object), { uid: act.object.metadata.uid, gracePeriodSeconds: 0, signal })
+        deleted(act.object)
+        break
+      case 'create-buffer': {
+        const buffer = await buffers.create(act.manifest, { signal })
+        wrote(buffer)
+        await createTemplate(buffer, act.templateOwnedBy(buffer.metadata.uid))
+        break
+      }
+      case 'resize-buffer': {
+        const { uid } = act.object.metadata
+        const patch = { metadata: { uid }, spec: { replicas: act.replicas } }
+        wrote(await buffers.mergePatch(keyOf(act.object), patch, { signal }))
+        break
+      }
+      case 'delete-buffer':
+        await buffers.delete(keyOf(act.object), { uid: act.object.metadata.uid, signal })
+        deleted(act.object)
+    }
+  } catch (error) {
+    if (isRefusal(error)) return error.message
+    if (!isAlreadyExists(error)) throw error
+  }
+  return undefined
+
+  /** Without it the buffer would wait for a template that nobody makes. */
+  async function createTemplate(buffer: CapacityBuffer, template: object): Promise<void> {
+    try {
+      await podTemplates.create(template, { signal })
+    } catch (error) {
+      if (isAlreadyExists(error)) return
+      await buffers.delete(keyOf(buffer), { uid: buffer.metadata.uid, signal })
+      deleted(buffer)
+      throw error
+    }
+  }
+}
+
+async function tell(
+  pool: RTCNodePool,
+  headroom: PoolHeadroom | undefined,
+  { pools, expectations }: HeadroomDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  if (isDeepStrictEqual(pool.status?.headroom, headroom)) return
+  const { apiVersion, kind } = pool
+  const { name, namespace, uid } = pool.metadata
+  const told = await pools.apply(
+    keyOf(pool),
+    { apiVersion, kind, metadata: { name, namespace, uid }, status: headroom === undefined ? {} : { headroom } },
+    { fieldManager: STATUS_MANAGER, force: true, subresource: 'status', signal },
+  )
+  expectations.wrote({ by: keyOf(pool), kind, key: keyOf(pool), resourceVersion: told.metadata.resourceVersion })
+}

@@ -1,0 +1,191 @@
+// What the head-room of one pool needs next: pods that keep places, or one CapacityBuffer where the cluster serves that kind; and what
+// the pool's status says of it. Pure; controller.ts carries it out.
+import { type Instant, toTimestamp } from '../../ambient/clock.ts'
+import type { Pod } from '../../api/core.ts'
+import { annotations, labels } from '../../api/marks.ts'
+import type { KubeObject, Uid } from '../../api/meta.ts'
+import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
+import type { PoolHeadroom, RTCNodePool } from '../../api/rtcnodepool.ts'
+import { conditionOf } from '../../kube/conditions.ts'
+import { compact } from '../../kube/status.ts'
+import { ownedBy, type Place } from './balloon.ts'
+import { ACTIVE_CAPACITY, type CapacityBuffer, capacityBufferType, podTemplateType } from './buffer.ts'
+import { wantedPlaces } from './size.ts'
+
+export interface HeadroomView {
+  readonly pool: RTCNodePool
+  readonly autoscaler: RTCAutoscaler | undefined
+  /** What keeps a place for a node of this pool; undefined: its class is not known, so nobody can tell. */
+  readonly place: Place | undefined
+  /** Pods that keep places for it. */
+  readonly balloons: readonly Pod[]
+  readonly buffer: CapacityBuffer | undefined
+  /** The cluster serves CapacityBuffers. */
+  readonly buffersServed: boolean
+  /** Why a pod that keeps a place has no host yet, in one sentence; undefined when it has. */
+  waitsFor(balloon: Pod): string | undefined
+  /** The API server's last no, until it is asked again. */
+  readonly refusal: { readonly message: string; readonly retryInMs: number } | undefined
+  readonly now: Instant
+}
+
+export type Act =
+  | { readonly do: 'create-balloon'; readonly manifest: object }
+  | { readonly do: 'delete-balloon'; readonly object: Pod }
+  /** The template is owned by the buffer, whose UID only its creation tells. */
+  | { readonly do: 'create-buffer'; readonly manifest: object; templateOwnedBy(buffer: Uid): object }
+  | { readonly do: 'resize-buffer'; readonly object: CapacityBuffer; readonly replicas: number }
+  | { readonly do: 'delete-buffer'; readonly object: CapacityBuffer }
+
+export interface HeadroomPlan {
+  readonly acts: readonly Act[]
+  /** Undefined: none is wanted. */
+  readonly status: PoolHeadroom | undefined
+  readonly lookAgainMs?: number
+}
+
+/** Demand moves without an event, and a kind may come to be served. */
+const LOOK_MS = 30_000
+
+export function planHeadroom(view: HeadroomView): HeadroomPlan {
+  const { pool, buffersServed, balloons, buffer } = view
+  const deleteBalloons = balloons.filter(isThere).map(object => ({ do: 'delete-balloon', object }) as const)
+  const deleteBuffer =
+    buffer === undefined || !isThere(buffer) ? [] : [{ do: 'delete-buffer', object: buffer } as const]
+  // What is owned by a pool that goes, goes with it.
+  if (pool.metadata.deletionTimestamp !== undefined) return { acts: [], status: pool.status?.headroom }
+  if (pool.spec.headroom === undefined) return { acts: [...deleteBalloons, ...deleteBuffer], status: undefined }
+  const wanted = wantedPlaces(pool, view.autoscaler, pool.status?.headroom, view.now)
+  const kept = buffersServed ? byBuffer(view, wanted) : byBalloons(view, wanted)
+  const { ready, message, acts } = kept
+  const before = pool.status?.headroom
+  const status = compact<PoolHeadroom>({
+    wanted,
+    ready,
+    by: buffersServed ? 'CapacityBuffer' : 'Balloons',
+    message: (view.refusal?.message ?? message)?.slice(0, 2_048),
+    changedAt: before?.wanted === wanted ? before.changedAt : toTimestamp(view.now),
+  })
+  const retryInMs = view.refusal?.retryInMs ?? 0
+  return {
+    // The other way first: it would keep the same room twice.
+    acts: [...(buffersServed ? deleteBalloons : deleteBuffer), ...(retryInMs > 0 ? acts.filter(takesAway) : acts)],
+    status,
+    lookAgainMs: Math.min(LOOK_MS, retryInMs > 0 ? retryInMs : LOOK_MS),
+  }
+}
+
+interface Kept {
+  readonly ready: number
+  readonly message: string | undefined
+  readonly acts: readonly Act[]
+}
+
+const isThere = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
+const takesAway = (act: Act): boolean => act.do === 'delete-balloon' || act.do === 'delete-buffer'
+
+function byBalloons({ pool, place, balloons, waitsFor }: HeadroomView, wanted: number): Kept {
+  const living = balloons.filter(isThere)
+  const ended = living.filter(({ status }) => status?.phase === 'Failed' || status?.phase === 'Succeeded')
+  const useful = living.filter(pod => !ended.includes(pod))
+  const waiting = useful.filter(pod => pod.spec.nodeName === undefined)
+  const current = (pod: Pod): boolean =>
+    place === undefined || hashOn(pod) === place.metadata.annotations[annotations.headroomHash]
+  // Those that wait go first, then those of an older class, so that what is ready stays.
+  const order = [...useful].sort(
+    (a, b) => rank(a, current) - rank(b, current) || (a.metadata.name < b.metadata.name ? 1 : -1),
+  )
+  const excess = order.slice(0, Math.max(0, useful.length - wanted))
+  const stays = useful.filter(pod => !excess.includes(pod))
+  const old = stays.filter(pod => !current(pod))
+  // One place after the other changes, and none while another has no host yet.
+  const outdated = [
+    ...old.filter(pod => waiting.includes(pod)),
+    ...(stays.length === wanted && !stays.some(pod => waiting.includes(pod)) ? old.slice(0, 1) : []),
+  ]
+  const missing = place === undefined ? [] : freeNames(pool, balloons, wanted - stays.length)
+  return {
+    ready: stays.length - stays.filter(pod => waiting.includes(pod)).length,
+    message:
+      place === undefined
+        ? 'the class of the pool does not exist'
+        : waiting.map(waitsFor).find(why => why !== undefined),
+    acts: [
+      ...[...ended, ...excess, ...outdated].map(object => ({ do: 'delete-balloon', object }) as const),
+      ...missing.map(
+        name => ({ do: 'create-balloon', manifest: balloonManifest(pool, name, place as Place) }) as const,
+      ),
+    ],
+  }
+}
+
+const hashOn = (pod: Pod): string | undefined => pod.metadata.annotations?.[annotations.headroomHash]
+const rank = (pod: Pod, current: (pod: Pod) => boolean): number =>
+  pod.spec.nodeName === undefined ? 0 : current(pod) ? 2 : 1
+
+/** A place keeps its number while it is taken and comes back, so that what was asked for twice is there once. */
+function freeNames({ metadata }: RTCNodePool, balloons: readonly Pod[], count: number): string[] {
+  const taken = new Set(balloons.map(pod => pod.metadata.name))
+  const names: string[] = []
+  for (let number = 1; names.length < count; number += 1) {
+    const name = `${metadata.name}-headroom-${number}`
+    if (!taken.has(name)) names.push(name)
+  }
+  return names
+}
+
+const balloonManifest = (pool: RTCNodePool, name: string, { metadata, spec }: Place): object => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, namespace: pool.metadata.namespace, ...metadata, ownerReferences: [ownedBy(pool)] },
+  spec,
+})
+
+function byBuffer({ pool, place, buffer }: HeadroomView, wanted: number): Kept {
+  const ready = buffer?.status?.replicas ?? 0
+  const provisioning = conditionOf(buffer?.status?.conditions, 'ReadyForProvisioning')
+  const limited = conditionOf(buffer?.status?.conditions, 'LimitedByQuotas')
+  const why = limited?.status === 'True' ? limited : provisioning?.status === 'False' ? provisioning : undefined
+  const told = { ready: Math.min(ready, wanted), message: why && `${why.reason}: ${why.message}` }
+  if (place === undefined) return { ...told, acts: [], message: 'the class of the pool does not exist' }
+  if (buffer === undefined) return { ...told, acts: [createBuffer(pool, place, wanted)] }
+  if (!isThere(buffer)) return { ...told, acts: [] }
+  // Its template goes with it, and both are made anew.
+  if (buffer.spec.podTemplateRef?.name !== templateName(pool, place))
+    return { ...told, acts: [{ do: 'delete-buffer', object: buffer }] }
+  return {
+    ...told,
+    acts: buffer.spec.replicas === wanted ? [] : [{ do: 'resize-buffer', object: buffer, replicas: wanted }],
+  }
+}
+
+export const bufferName = ({ metadata }: RTCNodePool): string => `${metadata.name}-headroom`
+const templateName = (pool: RTCNodePool, { metadata }: Place): string =>
+  `${bufferName(pool)}-${metadata.annotations[annotations.headroomHash]}`
+
+function createBuffer(pool: RTCNodePool, place: Place, replicas: number): Act {
+  const { namespace, name } = pool.metadata
+  const template = templateName(pool, place)
+  const ours = { namespace, labels: { [labels.headroom]: name } }
+  return {
+    do: 'create-buffer',
+    manifest: {
+      apiVersion: capacityBufferType.apiVersion,
+      kind: capacityBufferType.kind,
+      metadata: { name: bufferName(pool), ...ours, ownerReferences: [ownedBy(pool)] },
+      spec: { provisioningStrategy: ACTIVE_CAPACITY, podTemplateRef: { name: template }, replicas },
+    },
+    templateOwnedBy: uid => ({
+      apiVersion: podTemplateType.apiVersion,
+      kind: podTemplateType.kind,
+      metadata: {
+        name: template,
+        ...ours,
+        ownerReferences: [
+          { apiVersion: capacityBufferType.apiVersion, kind: capacityBufferType.kind, name: bufferName(pool), uid },
+        ],
+      },
+      template: place,
+    }),
+  }
+}
