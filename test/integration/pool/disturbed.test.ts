@@ -12,23 +12,24 @@ const closedIn = async (scene: PoolScene, pool: string): Promise<string[]> =>
   (await scene.nodesOf(pool)).filter(isClosed).map(({ metadata }) => metadata.name)
 
 suiteOfPools('a pool that is disturbed', { cluster: { kwokNodes: 3 }, sideBySide: 4 }, promise => {
-  promise('what stands on a host that is about to go leaves first, however busy, and is not cut', async scene => {
+  promise('what stands on a host that may go leaves first, however busy, and is not cut', async scene => {
     const pool = await scene.runningPool({ replicas: 3 })
     const [busy = ''] = await namesOf(scene, pool)
     await scene.occupy(busy, 7)
     const host = (await scene.node(busy)).status?.nodeName ?? ''
     const isElsewhere = async (name: string) => (await scene.node(name)).status?.nodeName !== host
     const others = (await namesOf(scene, pool)).filter(name => name !== busy)
-    await scene.kubectl('taint', 'node', host, 'karpenter.sh/disrupted:PreferNoSchedule')
+    await scene.kubectl('taint', 'node', host, 'DeletionCandidateOfClusterAutoscaler:PreferNoSchedule')
     try {
+      await scene.expectNode(busy, 'told of its host', ({ status }) => status?.disruption?.kind === 'Advisory')
       await scene.scale(pool, 2)
       await scene.expectNodes(pool, 'one is closed', nodes => nodes.some(isClosed))
       const closed = only(await closedIn(scene, pool))
-      assert.equal(await isElsewhere(closed), false, 'it stands on the host that goes')
+      assert.equal(await isElsewhere(closed), false, 'it stands on the host that may go')
       if ((await Promise.all(others.map(isElsewhere))).every(Boolean)) assert.equal(closed, busy)
       assert.equal(scene.sfu(busy).present.length, 7)
     } finally {
-      await scene.kubectl('taint', 'node', host, 'karpenter.sh/disrupted-')
+      await scene.kubectl('taint', 'node', host, 'DeletionCandidateOfClusterAutoscaler-')
     }
   })
 

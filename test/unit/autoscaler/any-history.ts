@@ -39,7 +39,7 @@ const samples = (index: number): fc.Arbitrary<NodeSample> =>
   fc.record({
     name: fc.constant(`n${index}`),
     shape: fc.constantFrom('a', 'a', 'b'),
-    supply: fc.constantFrom('open', 'open', 'open', 'open', 'starting', 'closed', 'leaving'),
+    supply: fc.constantFrom('open', 'open', 'open', 'open', 'starting', 'closed', 'going', 'leaving'),
     waitedForHost: fc.boolean(),
     heard: weighted([12, fc.constant(true)], [1, fc.constant(false)]),
     beat: fc.nat(),

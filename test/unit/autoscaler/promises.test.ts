@@ -26,6 +26,13 @@ test('load on closed nodes needs no new ones, and the line says so', () => {
   assert.equal(why, '12→15: (load 9.1k × 1.31 (minute :58) − 4.12k on closed nodes) / (1000 × 0.52), 3 reopened')
 })
 
+test('people on hosts that go will need room elsewhere: unlike those on closed nodes they count', () => {
+  const of = (supply: 'closed' | 'going') =>
+    recommend(known(), poolOf([...carrying(6, 3_000), ...carrying(6, 3_000, { supply })])).desired
+  assert.ok(of('going') > of('closed'), `${of('going')} nodes, ${of('closed')} without those people`)
+  assert.ok(of('going') >= 12, 'the pool is not made smaller because half of its hosts go')
+})
+
 test('learned shapes are shown and do not count until forecast.mode is Apply', () => {
   const memory = known()
   risesAtTwoMinutesTo(memory, 1.31)

@@ -5,7 +5,7 @@ import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import { keyOf, type Uid } from '../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import { tallyMetricTable } from '../../../operator/lifecycle/metrics.ts'
-import { lifeTally, type Tally } from '../../../operator/lifecycle/tally.ts'
+import { causeOf, cutCauses, lifeTally, type Tally } from '../../../operator/lifecycle/tally.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { type MetricRegistry, metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
 import { aBeat, aDrainingNode, aRunningNode, at, condition, poolMark, runningStatus, timeAt } from './build.ts'
@@ -33,8 +33,7 @@ async function counted(): Promise<Record<string, number>> {
 
 test('all causes and outcomes are there from the start, so that the first one counts', async () => {
   const text = await registry.metrics()
-  for (const cause of ['deadline', 'pod-deleted', 'sfu-restart', 'node-lost'])
-    assert.ok(text.includes(`rtcnode_participants_cut_total{cause="${cause}"} 0\n`), cause)
+  for (const cause of cutCauses) assert.ok(text.includes(`rtcnode_participants_cut_total{cause="${cause}"} 0\n`), cause)
   for (const outcome of ['empty', 'deadline', 'given-up', 'lost', 'reopened'])
     assert.ok(text.includes(`rtcnode_drain_duration_seconds_count{outcome="${outcome}"} 0\n`), outcome)
 })
@@ -126,4 +125,36 @@ test('of a node that nobody has looked at, nothing is known', async () => {
   tally.evicted(key, 'deadline')
   tally.gone(key, at(10))
   assert.deepEqual(await counted(), {})
+})
+
+const on = (reason: string, kind?: 'Planned' | 'Imminent'): RTCNode => ({
+  ...running,
+  status: {
+    ...runningStatus,
+    ...(kind && { disruption: { kind } }),
+    conditions: [...(runningStatus.conditions ?? []), condition('Disrupted', 'True', reason)],
+  },
+})
+
+test('whoever is cut is counted by who ended the pod, or by the host that went', async () => {
+  assert.equal(causeOf('Disrupted', running), 'host-going')
+  assert.equal(causeOf('HostGoing', running), 'host-going')
+  assert.equal(causeOf('ScaleIn', on('Cordoned', 'Planned')), 'deadline')
+  assert.equal(causeOf('PodDeleted', running), 'pod-deleted')
+  assert.equal(causeOf('PodDeleted', on('EvictionByEvictionAPI')), 'evicted')
+  assert.equal(causeOf('PodDeleted', on('DeletionByTaintManager')), 'tainted')
+  look(on('TerminationByKubelet'), 10, { sessions: 2 })
+  tally.gone(key, at(20))
+  look(on('SpotInterruption', 'Imminent'), 30, { sessions: 3 })
+  tally.gone(key, at(40))
+  assert.deepEqual(await counted(), { 'cut kubelet': 2, 'cut host-going': 3 })
+})
+
+test('a host that stays after all: who comes later and is lost is counted too', async () => {
+  look(on('SpotInterruption', 'Imminent'), 10, { sessions: 3 })
+  tally.evicted(key, 'host-going')
+  look(on('SpotInterruption', 'Imminent'), 12, { sessions: 0, state: 'draining' })
+  look(running, 20, { sessions: 2, state: 'serving' })
+  tally.gone(key, at(30))
+  assert.deepEqual(await counted(), { 'cut host-going': 3, 'cut node-lost': 2 })
 })

@@ -6,12 +6,17 @@ import type { Heartbeat } from '../../../../operator/api/heartbeat.ts'
 import { factsOf, shapeOf, supplyOf, troubleOf } from '../../../../operator/autoscaler/node-facts.ts'
 import { aNode } from '../../pool/build.ts'
 
-test('open, starting, closed, leaving', () => {
+test('open, starting, closed, leaving, and going with its host', () => {
   assert.equal(supplyOf(aNode('n').node), 'open')
   assert.equal(supplyOf(aNode('n', { phase: 'Pending' }).node), 'starting')
   assert.equal(supplyOf(aNode('n', { cordoned: true }).node), 'closed')
   const leaving = aNode('n', { cordoned: true, deletedAt: 9_999 }).node
   assert.equal(supplyOf(leaving), 'leaving')
+  const on = (kind: 'Advisory' | 'Planned') => {
+    const { node } = aNode('n')
+    return supplyOf({ ...node, status: { phase: 'Running', ...node.status, disruption: { kind } } })
+  }
+  assert.deepEqual([on('Advisory'), on('Planned')], ['open', 'going'])
 })
 
 test('a node that cannot start is ordered supply: no other is ordered in its place', () => {
