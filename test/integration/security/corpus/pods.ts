@@ -114,7 +114,7 @@ const marks: Record<string, Refused> = {
     overrule,
   ),
   'a node’s pod that keeps its host for ever': refused(
-    patch('tenant', 'v1', 'pods/victim', { metadata: { labels: { 'rtcnode.io/busy': 'for ever' } } }),
+    patch('tenant', 'v1', 'pods/victim', { metadata: { labels: { 'rtcnode.io/busy': 'always' } } }),
     /metadata\.labels: rtcnode\.io\/busy is the operator's/,
     overrule,
   ),

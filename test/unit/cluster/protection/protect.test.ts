@@ -112,6 +112,21 @@ test('after its time the host may go though people are there; the time is on rec
   assert.ok(isReleased(it.marks), 'it stays so as long as the host is asked for')
 })
 
+test('the time is over on the second, and does not run out while nobody asks', () => {
+  const it = life({ maxSeconds: 3_600 })
+  it.after(1_000, { is: 'people', sessions: 9 })
+  it.after(7_000, { is: 'asked' })
+  it.after(50 * MINUTE, { is: 'taken back' })
+  it.after(50 * MINUTE)
+  assert.ok(isProtected(it.marks))
+  const other = life({ maxSeconds: 3_700 })
+  other.after(1_000, { is: 'people', sessions: 9 })
+  other.after(47_000, { is: 'asked' })
+  other.after(3_701_000)
+  assert.ok(isReleased(other.marks))
+  assert.equal(other.writes.at(-1)?.atMs, 48_000 + 3_700_000)
+})
+
 test('an ask that is taken back within a minute costs nothing', () => {
   const it = life()
   it.after(1_000, { is: 'people', sessions: 9 })
