@@ -66,6 +66,7 @@ const recipes = {
   },
   'keda-operator': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/operator', takes: '7 min' },
   'keda-adapter': { module: 'modules/keda', package: 'github.com/kedacore/keda/v2/cmd/adapter', takes: '2 min' },
+  karpenter: { module: 'modules/karpenter', package: 'sigs.k8s.io/karpenter/kwok', takes: '3 min' },
   pause: { module: 'modules/pause', package: '.', takes: '2 s' },
   loader: { module: '../load', package: '.', takes: '40 s' },
 } satisfies Record<string, Recipe>

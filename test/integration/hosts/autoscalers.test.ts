@@ -1,0 +1,203 @@
+// What Karpenter and Cluster Autoscaler may do to hosts with SFU nodes: idle hosts go, busy hosts wait, and nobody is cut before
+// the deadline. Karpenter is the real one, the disruption controller too; Cluster Autoscaler is replayed.
+import assert from 'node:assert/strict'
+import { ApiRefused } from '../../cluster/api-client.ts'
+import type { NodePoolTraits } from '../../cluster/karpenter.ts'
+import { until } from '../../cluster/until.ts'
+import type { ClassChange } from '../harness/class.ts'
+import { isOpen, only } from '../pool/pool-scene.ts'
+import { admissionOf, disruptedOf, type HostsScene, isGone, suiteOfHosts } from './hosts-scene.ts'
+
+/** Upper bounds for a busy machine, never promises of speed. A node counts as idle when nobody has come for a minute. */
+const WITHIN_MS = 180_000
+const slowly = { withinMs: WITHIN_MS }
+/** Long enough for two hosts to start. */
+const EXPIRE_AFTER = '75s'
+
+/** A pool of two, each on a host of its own from Karpenter, and people on the first. */
+async function oneBusyOneIdle(scene: HostsScene, nodePool: NodePoolTraits, drain: ClassChange['drain'] = {}) {
+  const pool = await scene.poolOfKarpenter('3', nodePool, { drain })
+  const [busy = '', idle = ''] = (await scene.nodesOf(pool)).map(({ metadata }) => metadata.name)
+  await scene.occupy(busy, 3)
+  const hosts = { busy: await scene.hostOf(busy), idle: await scene.hostOf(idle) }
+  assert.notEqual(hosts.busy, hosts.idle)
+  return { pool, busy, idle, hosts }
+}
+
+/** The people on it talk on, and its host is still there. */
+async function waits(scene: HostsScene, node: string, host: string): Promise<void> {
+  assert.equal(scene.sfu(node).present.length, 3)
+  assert.equal(isGone(await scene.host(host)), false, `${host} is gone under people`)
+  assert.equal((await scene.pod(node)).metadata.deletionTimestamp, undefined, `the pod of ${node} was deleted`)
+}
+
+suiteOfHosts('hosts that autoscalers take away', promise => {
+  promise('Karpenter makes a host for a node that waits for one', async scene => {
+    const pool = await scene.poolOfKarpenter('3', {}, { replicas: 1 })
+    const host = await scene.hostOf(only(await scene.nodesOf(pool)).metadata.name)
+    assert.match(
+      await scene.kubectl('get', 'nodeclaims', '--output=jsonpath={.items[*].status.nodeName}'),
+      new RegExp(host),
+    )
+  })
+
+  promise(
+    'Karpenter consolidates: a host whose node is idle is emptied, the busy one is left alone',
+    async (scene, world) => {
+      const pool = await scene.poolOfKarpenter('1500m', {}, { replicas: 1 })
+      const busy = only(await scene.nodesOf(pool)).metadata.name
+      await scene.occupy(busy, 3)
+      const host = await scene.hostOf(busy)
+      // There is no room beside it for the second one; once that is there, there is.
+      await world.apply(filler(scene.namespace, host))
+      await scene.kubectl('wait', '--for=condition=Ready', 'pod/filler', '--timeout=50s')
+      await scene.scale(pool, 2)
+      await scene.expectProgress(pool, 'Complete', slowly)
+      const idle = only((await scene.nodesOf(pool)).filter(({ metadata }) => metadata.name !== busy)).metadata.name
+      const spared = await scene.hostOf(idle)
+      assert.notEqual(spared, host)
+      await scene.kubectl('delete', 'pod', 'filler', '--grace-period=0', '--force')
+      await scene.expectHost(spared, 'is gone', isGone)
+      await scene.expectProgress(pool, 'Complete', slowly)
+      await waits(scene, busy, host)
+    },
+  )
+
+  promise(
+    'Karpenter’s hosts drift: the idle one is replaced at once, the busy one when its people have left',
+    async scene => {
+      const { pool, busy, hosts } = await oneBusyOneIdle(scene, { consolidateAfter: 'Never' })
+      await scene.patchNodePool({ consolidateAfter: 'Never', labels: { release: '2' } })
+      await scene.expectHost(hosts.idle, 'is gone', isGone)
+      await waits(scene, busy, hosts.busy)
+      scene.sfu(busy).leaveAll()
+      await scene.expectHost(hosts.busy, 'is gone', isGone)
+      await scene.expectProgress(pool, 'Complete', slowly)
+    },
+  )
+
+  promise(
+    'Karpenter’s hosts expire: the idle one goes, the busy one takes no rooms and goes when its people have left',
+    async scene => {
+      const { pool, busy, hosts } = await oneBusyOneIdle(scene, {
+        consolidateAfter: 'Never',
+        expireAfter: EXPIRE_AFTER,
+      })
+      await scene.expectNode(busy, 'takes no rooms', it => disruptedOf(it) && admissionOf(it) === 'False', slowly)
+      await scene.expectHost(hosts.idle, 'is gone', isGone)
+      await waits(scene, busy, hosts.busy)
+      scene.sfu(busy).leaveAll()
+      await scene.expectHost(hosts.busy, 'is gone', isGone)
+      await scene.expectProgress(pool, 'Complete', slowly)
+    },
+  )
+
+  promise(
+    'Karpenter’s hosts expire with a deadline: who is still there then is moved, not cut',
+    async (scene, { fleet }) => {
+      const nodePool = { consolidateAfter: 'Never', expireAfter: EXPIRE_AFTER, terminationGracePeriod: '60s' }
+      const { busy, hosts } = await oneBusyOneIdle(scene, nodePool, { deadlineSeconds: 20 })
+      // What the host leaves of the promised time counts.
+      scene.judgesItself(busy)
+      await scene.expectNode(busy, 'Disrupted', disruptedOf, slowly)
+      assert.equal(scene.sfu(busy).present.length, 3)
+      await scene.expectHost(hosts.busy, 'is gone', isGone)
+      const endings = fleet.ledger.sessions
+        .filter(({ node }) => node === scene.key(busy))
+        .map(({ ending }) => ending?.how)
+      assert.deepEqual(endings, ['moved', 'moved', 'moved'])
+    },
+  )
+
+  promise(
+    'Cluster Autoscaler thinks of a host and thinks better of it: its node gets few rooms, then as many as before',
+    async scene => {
+      const pool = await scene.poolOnOwnHosts({ replicas: 1 })
+      const node = only(await scene.nodesOf(pool)).metadata.name
+      const host = await scene.hostOf(node)
+      await scene.autoscaler.markUnneeded(host)
+      await scene.expectNode(node, 'Disrupted', disruptedOf)
+      assert.equal(admissionOf(await scene.node(node)), 'True')
+      await scene.autoscaler.markNeeded(host)
+      await scene.expectNode(node, 'Disrupted no more', it => disruptedOf(it) === undefined)
+      assert.equal(scene.everMade(pool), 1)
+    },
+  )
+
+  promise(
+    'Cluster Autoscaler takes a host, and somebody comes at that moment: it takes its taint back, the node reopens',
+    async scene => {
+      const node = await scene.nodeOnOwnHosts()
+      const host = await scene.hostOf(node)
+      await canBeSpared(scene, host)
+      const [scaleDown] = await Promise.all([
+        scene.autoscaler.scaleDown(host),
+        scene.occupy(node, 3),
+        scene.expectNode(node, 'takes no rooms', it => admissionOf(it) === 'False'),
+      ])
+      assert.deepEqual(scaleDown, { result: 'aborted', because: `pod ${scene.key(node)} is not safe to evict` })
+      await scene.expectNode(node, 'takes rooms again', it => admissionOf(it) === 'True' && !it.spec.cordoned)
+      await waits(scene, node, host)
+    },
+  )
+
+  promise(
+    'Cluster Autoscaler takes an idle host: the pool is whole again on the other, and nobody held it up',
+    async scene => {
+      const pool = await scene.poolOnOwnHosts({ replicas: 2 })
+      const [first] = await scene.nodesOf(pool)
+      const host = await scene.hostOf(first?.metadata.name ?? '')
+      await canBeSpared(scene, host)
+      assert.deepEqual(await scene.autoscaler.scaleDown(host), { result: 'removed' })
+      await scene.expectNodes(
+        pool,
+        'two are open elsewhere',
+        nodes => nodes.filter(isOpen).filter(({ status }) => status?.nodeName !== host).length === 2,
+      )
+    },
+  )
+
+  promise(
+    'an idle pod can be evicted, a busy one cannot: by the budget of the real disruption controller',
+    async scene => {
+      const pool = await scene.poolOnOwnHosts({ replicas: 2 })
+      const [busy = '', idle = ''] = (await scene.nodesOf(pool)).map(({ metadata }) => metadata.name)
+      await scene.occupy(busy, 3)
+      await scene.expectPod(
+        idle,
+        'is not protected',
+        pod => pod?.metadata.labels?.['rtcnode.io/busy'] === 'false',
+        slowly,
+      )
+      await until('the budget to count the busy pod', () => countsOne(scene), { ...slowly, everyMs: 200 })
+      await assert.rejects(scene.evict(busy), (error: unknown) => error instanceof ApiRefused && error.status === 429)
+      await scene.evict(idle)
+      await scene.expectPod(idle, 'is gone', pod => pod === undefined)
+      assert.equal(scene.sfu(busy).present.length, 3)
+    },
+  )
+})
+
+const canBeSpared = (scene: HostsScene, host: string): Promise<unknown> =>
+  until(`${host} can be spared`, async () => (await scene.autoscaler.obstacleOn(host)) === undefined, {
+    ...slowly,
+    everyMs: 500,
+  })
+
+const filler = (namespace: string, nodeName: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'filler', namespace },
+  spec: { nodeName, containers: [{ name: 'filler', image: 'sim', resources: { requests: { cpu: '2' } } }] },
+})
+
+/** One budget, which lets nobody go, of one pod. */
+async function countsOne(scene: HostsScene): Promise<boolean> {
+  const { items } = JSON.parse(await scene.kubectl('get', 'pdb', '--output=json')) as { items: Budget[] }
+  const { currentHealthy, disruptionsAllowed } = only(items).status ?? {}
+  return currentHealthy === 1 && disruptionsAllowed === 0
+}
+
+interface Budget {
+  readonly status?: { readonly currentHealthy: number; readonly disruptionsAllowed: number }
+}
