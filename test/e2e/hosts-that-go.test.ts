@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseAllDocuments } from 'yaml'
 import type { Host as NodeObject } from '../../operator/api/core.ts'
 import { demoClass } from '../cluster/classes.ts'
+import { clusterAutoscaler } from '../cluster/cluster-autoscaler-protocol.ts'
 import { ensureHostPackages } from '../cluster/debian.ts'
 import type { Host } from '../cluster/hosts.ts'
 import { leftBehind } from '../cluster/left-behind.ts'
@@ -65,6 +66,86 @@ suite('hosts that go', { skip, concurrency: 1 }, () => {
       }))
   })
 
+  test('drained with kubectl: replaced elsewhere first, people stay until their deadline, and the drain goes through', async () => {
+    await world.apply(poolOf('drained', 2))
+    const members = await servingMembers('drained', 2)
+    const [node] = members
+    assert.ok(node)
+    const host = node.host()
+    await using load = await node.join(3)
+    await node.expectHeartbeat('of 3 people', ({ sessions }) => sessions === 3)
+    const drain = kubectlDrain(host)
+    try {
+      await node.expect('Disrupted', isDisrupted)
+      await node.expectHeartbeat('that takes no new rooms', ({ state }) => state !== 'serving')
+      await until(
+        'a replacement on the other host',
+        () => membersOf('drained').some(it => !members.some(old => old.name === it.name) && servesOffHost(it, host)),
+        { withinMs: WITHIN_MS },
+      )
+      assert.equal(load.cut.length, 0, 'nobody is cut before there is a replacement')
+      await load.leave(1)
+      await until('the others to be moved', () => load.cut.length === 2, { withinMs: WITHIN_MS })
+      const deadline = Date.parse(lastSeen(node).status?.drain?.deadline ?? '')
+      for (const { at, reason } of load.cut) {
+        assert.ok(at.getTime() >= deadline, `moved at ${at.toISOString()}, before the deadline\n${node.timeline()}`)
+        assert.equal(reason, 'ROOM_DELETED')
+      }
+      await node.expectGone()
+      await drain
+      await until(
+        'both to be on the other host',
+        () => membersOf('drained').filter(it => servesOffHost(it, host)).length === 2,
+        {
+          withinMs: WITHIN_MS,
+        },
+      )
+    } finally {
+      await drain.catch(() => undefined)
+      await world.cluster.kubectl(['uncordon', host.name])
+    }
+    await deletePool('drained')
+  })
+
+  test('announced and taken back: the node closes and reopens, and nobody notices', async () => {
+    const node = await world.servingNode('reprieved')
+    const host = node.host()
+    await using load = await node.join(3)
+    await node.expectHeartbeat('of 3 people', ({ sessions }) => sessions === 3)
+    const autoscaler = clusterAutoscaler(world.cluster.api)
+    await autoscaler.markUnneeded(host.name)
+    await node.expect('Disrupted', isDisrupted)
+    assert.equal(node.heartbeat()?.state, 'serving')
+    const [scaleDown] = await Promise.all([
+      autoscaler.scaleDown(host.name),
+      node.expectHeartbeat('that takes no new rooms', ({ state }) => state !== 'serving'),
+    ])
+    assert.equal(scaleDown.result, 'aborted')
+    await autoscaler.markNeeded(host.name)
+    await node.expectHeartbeat('that takes rooms again', ({ state, sessions }) => state === 'serving' && sessions === 3)
+    await endsUncut(load)
+    await node.delete()
+    await node.expectGone()
+  })
+
+  test('a spot notice: people are moved at once', async () => {
+    const node = await world.servingNode('on-spot')
+    const host = node.host()
+    await using load = await node.join(3)
+    await node.expectHeartbeat('of 3 people', ({ sessions }) => sessions === 3)
+    const taint = 'aws-node-termination-handler/spot-itn'
+    await world.cluster.kubectl(['taint', 'node', host.name, `${taint}=now:NoSchedule`])
+    try {
+      const { left, cut } = await load.summary()
+      assert.deepEqual({ left, cut }, { left: 0, cut: 3 })
+      assert.deepEqual([...new Set(load.cut.map(({ reason }) => reason))], ['ROOM_DELETED'])
+    } finally {
+      await world.cluster.kubectl(['taint', 'node', host.name, `${taint}-`])
+    }
+    await node.delete()
+    await node.expectGone()
+  })
+
   test('cut off for long: its node is given up and replaced elsewhere; back again, nothing is left there', async () => {
     await world.apply(poolOf('cut-off', 1))
     const [node] = await servingMembers('cut-off', 1)
@@ -85,6 +166,22 @@ suite('hosts that go', { skip, concurrency: 1 }, () => {
   })
 
   suite('a host that is gone', { concurrency: 2 }, () => {
+    test('its object is deleted: people are moved, and its node goes with its pod', async () => {
+      const host = hostNumber(1)
+      const node = await world.servingNode('no-object', { className: classOf(host) })
+      await using load = await node.join(3)
+      await node.expectHeartbeat('of 3 people', ({ sessions }) => sessions === 3)
+      await world.cluster.kubectl(['delete', 'node', host.name])
+      try {
+        await load.summary()
+        assert.deepEqual([...new Set(load.cut.map(({ reason }) => reason))], ['ROOM_DELETED'])
+        await node.expectGone(WITHIN_MS)
+      } finally {
+        await host.kubelet.restart()
+      }
+      await taintIs(host, 'node.kubernetes.io/not-ready', false)
+    })
+
     // The last one: this host does not come back.
     test('its power is gone, and somebody says so: its node goes at once, and another serves elsewhere', async () => {
       const host = hostNumber(2)
@@ -136,6 +233,13 @@ suite('hosts that go', { skip, concurrency: 1 }, () => {
     await until(`${host.name} ${wanted ? 'with' : 'without'} ${key}`, holds, { withinMs: WITHIN_MS, everyMs: 200 })
   }
 
+  /** Resolves when nothing that can be evicted is on it any more. */
+  async function kubectlDrain({ name }: Host): Promise<void> {
+    // Bounded below what kubectl is given here; whoever drains asks again.
+    const drain = () => world.cluster.kubectl(['drain', name, '--ignore-daemonsets', '--timeout=50s'])
+    await drain().catch(drain)
+  }
+
   const membersOf = (pool: string): RealNode[] =>
     world.history
       .seenIn('default')
@@ -155,10 +259,16 @@ suite('hosts that go', { skip, concurrency: 1 }, () => {
     await world.cluster.kubectl(['delete', 'rtcp', name])
     await Promise.all(members.map(node => node.expectGone()))
   }
+
+  const lastSeen = ({ name }: RealNode) =>
+    world.history.nodes(`default/${name}`).findLast(({ is }) => is)?.is ?? assert.fail(`${name} was never seen`)
 })
 
 const serves = (node: RealNode): boolean => readyOf(node.seen())?.reason === 'Serving'
 const servesOffHost = (node: RealNode, host: Host): boolean => serves(node) && node.pod().spec.nodeName !== host.name
+
+const isDisrupted = ({ status }: ReturnType<RealNode['seen']>): boolean =>
+  status?.conditions?.some(({ type, status: holds }) => type === 'Disrupted' && holds === 'True') ?? false
 
 async function endsUncut(load: Load): Promise<void> {
   await load.leaveAll()
