@@ -73,6 +73,7 @@ export function viewOf(
   const { classCache, fleet } = caches
   const scalers = caches.scalersOf(keyOf(pool))
   const classOf = (className: string): RTCNodeClass | undefined => classCache.get(className as ObjectKey)
+  const nodeClass = classOf((aim.update?.template ?? pool.spec.template).spec.className)
   const { state, freeze } = fleet.health()
   return {
     pool,
@@ -80,7 +81,8 @@ export function viewOf(
     target: aim.target,
     current: aim.current,
     revisions: recorded,
-    classRollout: classOf((aim.update?.template ?? pool.spec.template).spec.className)?.spec.rollout ?? 'RollingUpdate',
+    classRollout: nodeClass?.spec.rollout ?? 'RollingUpdate',
+    packs: nodeClass?.spec.placement === 'Pack',
     evictGraceSecondsOf: node => evictGraceSecondsOf(classOf(node.spec.className)),
     drainSecondsOf: node => drainSecondsOf(node, classOf(node.spec.className)),
     registry: { inSight: state === 'synced', frozen: freeze !== undefined },

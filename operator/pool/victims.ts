@@ -16,6 +16,8 @@ export interface Candidate {
   readonly started: boolean
   /** Nobody was ever sent there. */
   readonly neverServed: boolean
+  /** Where nodes are to be together: how many of this pool are on its host, 0 with nobody on it. Elsewhere 0. */
+  readonly keepsHost: number
   /** Participants now. Heartbeats tell no ages, so those who stay longest are expected where most are. Infinity: unknown. */
   readonly sessions: number
   readonly rooms: number
@@ -38,6 +40,7 @@ const byWorth = (a: Candidate, b: Candidate): number =>
   b.priority - a.priority ||
   b.urgency - a.urgency ||
   Number(a.started) - Number(b.started) ||
+  ascending(a.keepsHost, b.keepsHost) ||
   ascending(a.sessions, b.sessions) ||
   ascending(a.rooms, b.rooms) ||
   Number(b.freesHost) - Number(a.freesHost)
@@ -55,15 +58,17 @@ export function* inVictimOrder(view: PoolView, nodes: readonly Judged[]): Genera
     const { member } = judged
     const { metadata, status } = member.node
     const load = loadOf(member)
+    const onItsHost = status?.nodeName === undefined ? 0 : (onHost.get(status.nodeName) ?? 0)
     return {
       judged,
       priority: priorityOf(member.node),
       urgency: urgencyOf(member.disruption),
       started: hasStarted(member.node),
       neverServed: neverServed(member),
+      keepsHost: view.packs ? keepsHost(load, onItsHost) : 0,
       sessions: load?.sessions ?? Number.POSITIVE_INFINITY,
       rooms: load?.rooms ?? 0,
-      freesHost: status?.nodeName !== undefined && onHost.get(status.nodeName) === 1,
+      freesHost: onItsHost === 1,
       inZone: 0,
       revision: numbers.get(metadata.labels?.[labels.revision] ?? '') ?? -1,
       name: metadata.name,
@@ -95,6 +100,10 @@ function tally(members: readonly Member[]): { onHost: Map<string, number>; inZon
   }
   return { onHost, inZone }
 }
+
+/** Hosts with the fewest nodes become free the soonest, also where their people stay a little longer. */
+const keepsHost = (load: Load | undefined, onItsHost: number): number =>
+  load === undefined ? Number.POSITIVE_INFINITY : load.sessions === 0 ? 0 : onItsHost
 
 function priorityOf({ metadata }: RTCNode): number {
   const text = metadata.annotations?.[annotations.deletionPriority]

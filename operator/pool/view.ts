@@ -45,6 +45,8 @@ export interface PoolView {
   readonly revisions: readonly Revision[]
   /** What the class says about roll-outs of its own edits. */
   readonly classRollout: 'RollingUpdate' | 'OnDelete'
+  /** Its class wants nodes together, so that hosts become free. */
+  readonly packs: boolean
   /** How long people may stay on a node, as the node or its class promises; spec.scaleIn.deadlineSeconds goes before. */
   drainSecondsOf(node: RTCNode): number
   /** How long before the end of its host people have to be moved off. */

@@ -67,6 +67,7 @@ function viewOf(spec: Partial<RTCNodePoolSpec>, revisionOf: (index: number) => s
     current: { revision: update, classFound: true },
     revisions: [before, update].map((name, index) => ({ name, number: index + 1, template: pool.spec.template })),
     classRollout: 'RollingUpdate',
+    packs: false,
     drainSecondsOf: () => 3_600,
     evictGraceSecondsOf: () => 30,
     registry: { inSight: true, frozen: false },

@@ -224,6 +224,7 @@ export const aView = (pool: RTCNodePool, members: readonly Member[], rest: Parti
   current: currentOf(pool),
   revisions: [V1, V2, V3].map((name, i) => ({ name, number: i + 1, template })),
   classRollout: 'RollingUpdate',
+  packs: false,
   drainSecondsOf: () => DRAIN_SECONDS,
   evictGraceSecondsOf: () => 30,
   registry: { inSight: true, frozen: false },

@@ -136,6 +136,7 @@ const views: fc.Arbitrary<PoolView> = fc
     members,
     target,
     classRollout: fc.constantFrom('RollingUpdate' as const, 'RollingUpdate' as const, 'OnDelete' as const),
+    packs: fc.boolean(),
     registry: fc.constantFrom(
       { inSight: true, frozen: false },
       { inSight: true, frozen: false },

@@ -4,10 +4,10 @@ import { test } from 'node:test'
 import { inVictimOrder } from '../../../operator/pool/victims.ts'
 import { aNode, aPool, aView, type NodeTraits, V1, V2 } from './build.ts'
 
-const orderOf = (traits: Record<string, NodeTraits>): string[] => {
+const orderOf = (traits: Record<string, NodeTraits>, packs = false): string[] => {
   const members = Object.entries(traits).map(([name, given]) => aNode(name, given))
   const judged = members.map(member => ({ member, updated: false, going: false, open: false }))
-  return [...inVictimOrder(aView(aPool(1), members), judged)].map(({ name }) => name)
+  return [...inVictimOrder(aView(aPool(1), members, { packs }), judged)].map(({ name }) => name)
 }
 
 test('each rule goes before those that follow it', () => {
@@ -43,6 +43,20 @@ test('zones are emptied evenly, not one after the other', () => {
 test('a node whose load is unknown goes last; a priority that is no integer counts as none', () => {
   assert.deepEqual(orderOf({ a: { registration: { state: 'stale', forMs: 1 } }, b: { sessions: 500 } }), ['b', 'a'])
   assert.deepEqual(orderOf({ a: { priority: -1 }, b: { priority: '1e9' }, c: { priority: 2 } }), ['c', 'b', 'a'])
+})
+
+test('where nodes are to be together, those on hosts with the fewest go first; nobody goes before somebody all the same', () => {
+  const traits = {
+    crowded1: { sessions: 1, host: 'a' },
+    crowded2: { sessions: 2, host: 'a' },
+    crowded3: { sessions: 0, host: 'a' },
+    pair1: { sessions: 8, host: 'b' },
+    pair2: { sessions: 7, host: 'b' },
+    alone: { sessions: 9, host: 'c' },
+    silent: { registration: { state: 'stale', forMs: 1 }, host: 'd' },
+  } as const
+  assert.deepEqual(orderOf(traits, true), ['crowded3', 'alone', 'pair2', 'pair1', 'crowded1', 'crowded2', 'silent'])
+  assert.deepEqual(orderOf(traits), ['crowded3', 'crowded1', 'crowded2', 'pair2', 'pair1', 'alone', 'silent'])
 })
 
 test('the sooner a host goes, the sooner what is on it', () => {
