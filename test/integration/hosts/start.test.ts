@@ -11,13 +11,13 @@ import { isOpen, type PoolScene, suiteOfPools } from '../pool/pool-scene.ts'
 
 const ONLY_FOR = 'example.com/made-for'
 
-suiteOfPools('nodes that wait for a host', { cluster: { kwokNodes: 4 }, sideBySide: 4 }, promise => {
+suiteOfPools('nodes that wait for a host', { cluster: { kwokNodes: 8 }, sideBySide: 4 }, promise => {
   promise(
     'nobody makes hosts; Cluster Autoscaler refuses one, makes one, and the node starts on it',
     async (scene, world) => {
       const node = await scene.applyNode({ className: await homeless(scene, world, { startupTimeoutSeconds: 10 }) })
       await scene.expectReason(node, 'WaitingForHost', {
-        message: /^0\/4 nodes are available: .*affinity\/selector.*; what helps: .*hosts with the labels/,
+        message: /^0\/8 nodes are available: .*affinity\/selector.*; what helps: .*hosts with the labels/,
       })
       await says(
         world,
@@ -29,7 +29,7 @@ suiteOfPools('nodes that wait for a host', { cluster: { kwokNodes: 4 }, sideBySi
       )
       await scene.expectReason(node, 'HostUnavailable', {
         message:
-          /^Cluster Autoscaler cannot make a host: .*max node group size reached; what helps: a higher limit.*the scheduler says: 0\/4/,
+          /^Cluster Autoscaler cannot make a host: .*max node group size reached; what helps: a higher limit.*the scheduler says: 0\/8/,
       })
       await says(
         world,
@@ -42,7 +42,7 @@ suiteOfPools('nodes that wait for a host', { cluster: { kwokNodes: 4 }, sideBySi
       await scene.expectReason(node, 'HostRequested', { message: /^Cluster Autoscaler makes a host: .*sfu 0->1/ })
       // Longer than its class gives a start: the time it waits for a host is none of that.
       await delay(12_000)
-      await hostAppears(scene, world, 'kwok-0')
+      await hostAppears(scene.namespace, world, 'kwok-0')
       await scene.expectReason(node, 'Serving')
       assert.equal(scene.wasEver(node, 'StartupTimeout'), false)
     },
@@ -88,7 +88,7 @@ suiteOfPools('nodes that wait for a host', { cluster: { kwokNodes: 4 }, sideBySi
       await scene.expectReason(name, 'HostUnavailable')
       await scene.scale(pool, 4)
       await scene.expectMadeNoMore(pool, 4_000)
-      await hostAppears(scene, world, 'kwok-1')
+      await hostAppears(scene.namespace, world, 'kwok-1')
       await scene.expectNodes(pool, 'all four', nodes => nodes.filter(isOpen).length === 4)
     },
   )
@@ -97,10 +97,10 @@ suiteOfPools('nodes that wait for a host', { cluster: { kwokNodes: 4 }, sideBySi
     await world.apply(priorityClass)
     // With host ports, one node fits on a host.
     const className = await homeless(scene, world, {}, { mode: 'HostNetwork' })
-    await hostAppears(scene, world, 'kwok-2')
+    await hostAppears(scene.namespace, world, 'kwok-2')
     const pool = await scene.runningPool({ replicas: 1, className, spec: { headroom: { nodes: 1 } } })
     await expectHeadroom(scene, pool, { wanted: 1, ready: 0 }, /^WaitingForHost: .*free ports/)
-    await hostAppears(scene, world, 'kwok-3')
+    await hostAppears(scene.namespace, world, 'kwok-3')
     await expectHeadroom(scene, pool, { wanted: 1, ready: 1 })
     const [kept] = await placesOf(scene, world, pool)
     assert.equal(kept?.spec.nodeName, 'kwok-3')
@@ -118,6 +118,25 @@ suiteOfPools('nodes that wait for a host', { cluster: { kwokNodes: 4 }, sideBySi
     await until('no place kept', async () => (await placesOf(scene, world, pool)).length === 0, { withinMs: 60_000 })
     await scene.expectProgress(pool, 'Complete')
   })
+
+  promise(
+    'a class that packs its nodes has them on one host of two; one that spreads them, on both',
+    async (scene, world) => {
+      for (const [placement, hosts, used] of [
+        ['Pack', ['kwok-4', 'kwok-5'], 1],
+        ['Spread', ['kwok-6', 'kwok-7'], 2],
+      ] as const) {
+        const name = placement.toLowerCase()
+        const className = `${scene.namespace}-${name}`
+        const manifest = simClass(className, { pod: { nodeSelector: { [ONLY_FOR]: className } } })
+        await world.apply({ ...manifest, spec: { ...manifest.spec, placement } })
+        for (const host of hosts) await hostAppears(className, world, host)
+        const pool = await scene.runningPool({ name, className, replicas: 4 })
+        const nodes = await scene.nodesOf(pool)
+        assert.equal(new Set(nodes.map(({ status }) => status?.nodeName)).size, used, placement)
+      }
+    },
+  )
 })
 
 /** A class whose nodes fit on hosts that are made for this test alone; resolves with its name. */
@@ -126,8 +145,8 @@ async function homeless(scene: PoolScene, { apply }: World, health = {}, network
   return scene.namespace
 }
 
-const hostAppears = (scene: PoolScene, { cluster }: World, host: string): Promise<unknown> =>
-  cluster.api.call('PATCH', `/api/v1/nodes/${host}`, { metadata: { labels: { [ONLY_FOR]: scene.namespace } } })
+const hostAppears = (forWhom: string, { cluster }: World, host: string): Promise<unknown> =>
+  cluster.api.call('PATCH', `/api/v1/nodes/${host}`, { metadata: { labels: { [ONLY_FOR]: forWhom } } })
 
 /** As the chart has it. */
 const priorityClass = {
