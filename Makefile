@@ -50,7 +50,7 @@ sbom: node_modules/.installed ## What is in the image of other people's, dist/rt
 	npm sbom --sbom-format cyclonedx --omit dev > dist/rtcnode.cdx.json
 
 .PHONY: binaries
-binaries: node_modules/.installed ## Build and cache the control plane, Helm, KEDA, LiveKit and the loader (first time ~20 min)
+binaries: node_modules/.installed ## Build and cache the control plane, Helm, KEDA, Karpenter, LiveKit and the loader (first time ~25 min)
 	@node test/cluster/cli.ts binaries
 
 .PHONY: test
