@@ -7,8 +7,28 @@ export type Placement = NonNullable<RTCNodeClassSpec['placement']>
 
 const HOST = 'kubernetes.io/hostname'
 const ZONE = 'topology.kubernetes.io/zone'
+const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution'
 
 type Fields = Readonly<Record<string, unknown>>
+
+/** More would make a pod large, and where so many go, they are tainted. */
+const MOST_AVOIDED = 32
+
+/**
+ * Rather on other hosts than these, which are about to go: not all of them bear a taint (some are only announced), and a template may
+ * tolerate any. Added to the spec of a pod as it is; `hosts`: by their label kubernetes.io/hostname.
+ */
+export function awayFrom(hosts: readonly string[], spec: Fields): Fields {
+  if (hosts.length === 0) return spec
+  const affinity = recordOf(spec['affinity'])
+  const nodeAffinity = recordOf(affinity['nodeAffinity'])
+  const values = hosts.toSorted().slice(0, MOST_AVOIDED)
+  const preferred = [
+    ...listOf(nodeAffinity[PREFERRED]),
+    { weight: 100, preference: { matchExpressions: [{ key: HOST, operator: 'NotIn', values }] } },
+  ]
+  return { ...spec, affinity: { ...affinity, nodeAffinity: { ...nodeAffinity, [PREFERRED]: preferred } } }
+}
 
 /**
  * What is added to a pod's spec. `template`: what the admin wrote; where it speaks of the same matter it alone counts, and nothing is
@@ -44,7 +64,7 @@ function together(template: Fields, alike: Readonly<Record<string, string>>): Fi
   return {
     affinity: {
       ...affinity,
-      podAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 100, podAffinityTerm }] },
+      podAffinity: { [PREFERRED]: [{ weight: 100, podAffinityTerm }] },
     },
   }
 }

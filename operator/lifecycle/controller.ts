@@ -160,7 +160,14 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
     crowd: memory.crowd(key, doingOf(node)),
     refusal: memory.refusal(key),
     makersSay: pod !== undefined && hasNoHost(pod) ? deps.makerEvents.of(pod.metadata.uid) : [],
+    hostsGoing: pod === undefined ? hostsGoing(deps) : [],
   }
+}
+
+function hostsGoing({ hostCache, hostSignals }: LifecycleDeps): string[] {
+  return [...hostCache.list()]
+    .filter(({ metadata }) => hostSignals.of(metadata.name) !== undefined)
+    .map(({ metadata }) => metadata.labels?.['kubernetes.io/hostname'] ?? metadata.name)
 }
 
 function doingOf(node: RTCNode): Doing | undefined {

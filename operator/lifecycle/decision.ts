@@ -36,6 +36,8 @@ export interface Observed {
   readonly refusal: Refusal | undefined
   /** What those who make hosts have said of the pod; empty where nobody does, or events cannot be read. */
   readonly makersSay: readonly MakerEvent[]
+  /** Host names of all hosts that announce their end; none where the node has its pod. */
+  readonly hostsGoing: readonly string[]
 }
 
 export interface Refusal {

@@ -1,9 +1,10 @@
 // A start reads as the list of its steps; the first that is not done speaks. A node is Running when all are done.
 import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
 import { annotations, FINALIZER } from '../api/marks.ts'
+import { awayFrom } from '../cluster/placement.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Situation, Step, Waiting } from './decision.ts'
-import { podFor, templateProblem } from './pod.ts'
+import { type PodManifest, podFor, templateProblem } from './pod.ts'
 import { hostAddress, isReady, startingState, startsSince } from './pod-view.ts'
 import { isRegistered, missingHeartbeat, ownPod } from './seen.ts'
 import { type AgentSettings, addressSourceOf } from './start-up-environment.ts'
@@ -96,9 +97,14 @@ const createPod =
     return {
       because: 'Pending',
       message: 'the pod is being created',
-      act: { do: 'create-pod', pod: podFor(node, seen.nodeClass, settings) },
+      act: { do: 'create-pod', pod: podAwayFrom(seen.hostsGoing, podFor(node, seen.nodeClass, settings)) },
     }
   }
+
+const podAwayFrom = (hosts: readonly string[], pod: PodManifest): PodManifest => ({
+  ...pod,
+  spec: awayFrom(hosts, pod.spec),
+})
 
 /** Only the host knows its external address, and only once the pod is bound; the agent holds the SFU back until it is told. */
 function tellAddress(at: Situation): 'done' | Waiting {

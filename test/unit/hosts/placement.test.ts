@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { classHash } from '../../../operator/api/hash.ts'
 import { podFor } from '../../../operator/lifecycle/pod.ts'
-import { aClass, aNode, settings } from '../lifecycle/build.ts'
+import { aClass, aNode, decideAt, seen, settings } from '../lifecycle/build.ts'
 
 type Spec = Readonly<Record<string, unknown>>
 
@@ -69,6 +69,25 @@ test('Pack: a template that speaks of other pods itself stands as it is', () => 
 test('a template that is no list or no object where it should be is left to the API server', () => {
   assert.equal((specOf('Spread', { topologySpreadConstraints: 'x' })['topologySpreadConstraints'] as []).length, 2)
   assert.deepEqual(specOf('Pack', { affinity: null })['affinity'], { podAffinity: together(ofClass) })
+})
+
+test('a new pod would rather be on other hosts than those that are about to go; what the template says is kept', () => {
+  const preferred = 'preferredDuringSchedulingIgnoredDuringExecution'
+  const own = { weight: 1, preference: { matchExpressions: [] } }
+  const podSpec = { containers: [{ name: 'sfu' }], affinity: { nodeAffinity: { [preferred]: [own] } } }
+  const hostsGoing = Array.from({ length: 40 }, (_, index) => `host-${String(99 - index)}`)
+  const { act } = decideAt(10, aNode(), seen({ nodeClass: aClass({ podSpec }), hostsGoing }))
+  assert.ok(act?.do === 'create-pod')
+  const { nodeAffinity } = act.pod.spec['affinity'] as { nodeAffinity: Record<string, unknown[]> }
+  const values = hostsGoing.toSorted().slice(0, 32)
+  const away = { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'NotIn', values }] }
+  assert.deepEqual(nodeAffinity[preferred], [own, { weight: 100, preference: away }])
+})
+
+test('where no host goes, nothing is said of hosts', () => {
+  const { act } = decideAt(10, aNode(), seen({ nodeClass: aClass() }))
+  assert.ok(act?.do === 'create-pod')
+  assert.equal(act.pod.spec['affinity'], undefined)
 })
 
 test('another wish replaces no node that is there', () => {

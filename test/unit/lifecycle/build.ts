@@ -270,6 +270,7 @@ export const seen = (what: Partial<Observed> = {}): Observed => ({
   crowd: 1,
   refusal: undefined,
   makersSay: [],
+  hostsGoing: [],
   ...what,
 })
 

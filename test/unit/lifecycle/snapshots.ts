@@ -226,6 +226,7 @@ const observed: fc.Arbitrary<Observed> = fc.record({
     { nil: undefined, freq: 2 },
   ),
   makersSay: fc.constantFrom([], [], [triggered(3_000)], [notTriggered(9)]),
+  hostsGoing: fc.constantFrom([], ['host-1']),
 })
 
 export const moments: fc.Arbitrary<Moment> = fc.record({ node, seen: observed, at: seconds })

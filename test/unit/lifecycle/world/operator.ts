@@ -218,6 +218,7 @@ export function startOperator(
     crowd: 1,
     refusal: memory.refusal(key),
     makersSay: [],
+    hostsGoing: [],
   })
 
   /** The same few lines as the controller's, without queue and events. */
