@@ -4,6 +4,7 @@ import { closedByPool } from '../../../../operator/api/closed-by-pool.ts'
 import type { Pod } from '../../../../operator/api/core.ts'
 import type { Intent } from '../../../../operator/api/intent.ts'
 import { MAX_DRAIN_SECONDS, phases, type RTCNode } from '../../../../operator/api/rtcnode.ts'
+import type { Disruption } from '../../../../operator/cluster/disruption.ts'
 import type { GiveUpReason } from '../../../../operator/lifecycle/decision.ts'
 import { isPodOf, isReady } from '../../../../operator/lifecycle/pod-view.ts'
 import { SILENT_MS } from '../../../../operator/registry/sight.ts'
@@ -39,12 +40,16 @@ export interface Truth {
   readonly etcd: Registry
   readonly sfus: ReadonlyMap<string, Sfu>
   now(): Instant
+  /** What the host announces. */
+  notice(): Disruption | undefined
 }
 
-export function monitors({ api, etcd, sfus, now }: Truth): Monitors {
+export function monitors({ api, etcd, sfus, now, notice }: Truth): Monitors {
   const deadlines = new Map<string, string>()
   const doomedByOthers = new Set<string>()
   const shortenedByOperator = new Set<string>()
+  /** Pods whose people were told to leave while their host was to go. */
+  const leftForHost = new Set<string>()
 
   const hold = (invariant: string, holds: boolean, message: () => string): void => {
     if (!holds) throw new Violation(invariant, message())
@@ -53,6 +58,11 @@ export function monitors({ api, etcd, sfus, now }: Truth): Monitors {
   const deadlinePassed = (nodeUID: string): boolean => {
     const deadline = fromTimestamp(deadlines.get(nodeUID))
     return deadline !== undefined && now() >= deadline
+  }
+  /** The end of the host is near, or here. A class may give 30 s to move people off. */
+  const hostEnds = (): boolean => {
+    const { kind, deadline } = notice() ?? {}
+    return kind === 'Imminent' || (kind === 'Planned' && deadline !== undefined && now() >= deadline - 30_000)
   }
   const skipped = (node: RTCNode, step: string): boolean =>
     node.status?.drain?.skipped?.some(it => it.startsWith(step)) === true
@@ -150,20 +160,28 @@ export function monitors({ api, etcd, sfus, now }: Truth): Monitors {
         hold('I5', nobodyDrains, () => `the intent of pod ${before?.podUID}, which drains, is removed`)
         return
       }
-      if (before?.podUID === after.podUID && before.drain !== undefined)
-        hold('I5', after.drain !== undefined, () => `the drain of pod ${after.podUID} is called back`)
-      if (after.drain !== undefined && after.drain.reason !== 'PodDeleted') {
+      if (before?.podUID === after.podUID && before.drain !== undefined && before.drain.reason !== 'Disrupted') {
+        const goesOn = after.drain !== undefined && after.drain.reason !== 'Disrupted'
+        hold('I5', goesOn, () => `the drain of pod ${after.podUID} is called back`)
+      }
+      if (after.drain === undefined) leftForHost.delete(after.podUID)
+      else if (after.drain.stage !== 'wait' && hostEnds()) leftForHost.add(after.podUID)
+      if (after.drain?.reason === 'Disrupted')
+        hold('I18', hostEnds(), () => `pod ${after.podUID} is told to leave a host that stays`)
+      else if (after.drain !== undefined && after.drain.reason !== 'PodDeleted') {
         const { deadline, stage } = after.drain
         const onRecord = [...deadlines.values()].includes(deadline)
         hold('I2', onRecord, () => `pod ${after.podUID} is told to drain until ${deadline}, which is not on record`)
         const killed = doomedByOthers.has(after.podUID) || shortenedByOperator.has(after.podUID)
-        const due = stage !== 'evict' || killed || now() >= (fromTimestamp(deadline) ?? Number.POSITIVE_INFINITY)
+        const due =
+          stage !== 'evict' || killed || hostEnds() || now() >= (fromTimestamp(deadline) ?? Number.POSITIVE_INFINITY)
         hold('I1', due, () => `pod ${after.podUID} is told to evict before ${deadline}`)
       }
     },
     deletedByOthers: podUID => void doomedByOthers.add(podUID),
     sessionsEnded(sfu, how, sessions) {
       if (how === 'left' || how === 'fault' || deadlinePassed(sfu.nodeUID)) return
+      if (how === 'moved' && leftForHost.has(sfu.podUID)) return
       const byOthers = doomedByOthers.has(sfu.podUID) && !shortenedByOperator.has(sfu.podUID)
       hold('no session cut', byOthers, () => {
         return `${sessions} sessions on pod ${sfu.podUID} ${how} before the deadline ${deadlines.get(sfu.nodeUID) ?? '(none)'}`

@@ -111,6 +111,20 @@ export const mutants: Readonly<Record<string, { readonly tampering: Tampering; r
       },
       breaks: ['I2'],
     },
+    'moves people off as soon as a host is announced': {
+      tampering: seeing(({ disruption }) => ({ disruption: disruption && { ...disruption, kind: 'Imminent' } })),
+      breaks: ['I18', 'I1', 'no session cut'],
+    },
+    'does not take it back when the host stays': {
+      tampering: concluding((decision, node, { intent }) => {
+        const { act } = decision
+        const wasLeaving = intent.state === 'known' && intent.intent.drain?.reason === 'Disrupted'
+        const takesBack = act?.do === 'write-intent' && act.intent.drain === undefined
+        if (isDeleting(node) || !wasLeaving || !takesBack) return decision
+        return { status: decision.status, because: decision.because }
+      }),
+      breaks: ['L6'],
+    },
     'evicts at once': {
       tampering: concluding(decision => {
         const { act } = decision

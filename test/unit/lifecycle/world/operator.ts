@@ -5,6 +5,7 @@ import type { Pod } from '../../../../operator/api/core.ts'
 import { type KubeObject, type ObjectKey, objectKey, splitKey } from '../../../../operator/api/meta.ts'
 import type { RTCNode, RTCNodeStatus } from '../../../../operator/api/rtcnode.ts'
 import type { RTCNodeClass } from '../../../../operator/api/rtcnodeclass.ts'
+import type { Disruption } from '../../../../operator/cluster/disruption.ts'
 import { ApiError } from '../../../../operator/kube/errors.ts'
 import type { Expectations } from '../../../../operator/kube/expectations.ts'
 import type { ResourceClient } from '../../../../operator/kube/resource.ts'
@@ -13,6 +14,7 @@ import { carryOut, sweepIntent, type Writers, writeStatus } from '../../../../op
 import { decide } from '../../../../operator/lifecycle/decide.ts'
 import type { GiveUpReason, Observed } from '../../../../operator/lifecycle/decision.ts'
 import { nodeMemory } from '../../../../operator/lifecycle/memory.ts'
+import { isPodOf } from '../../../../operator/lifecycle/pod-view.ts'
 import { fullyOpen } from '../../../../operator/load/admission.ts'
 import { IntentConflictError, RegistryError } from '../../../../operator/registry/errors.ts'
 import { materialOf } from '../../../../operator/registry/material.ts'
@@ -39,6 +41,8 @@ export interface Surroundings {
   readonly etcd: Registry
   readonly watching: Monitors
   readonly nodeClass: () => RTCNodeClass | undefined
+  /** What the host announces; seen at once. */
+  readonly notice: () => Disruption | undefined
   readonly now: () => Instant
   /** May let the world move on, or kill the process, around each call. */
   readonly aroundCall: (moment: 'read' | 'before' | 'after') => void
@@ -62,7 +66,7 @@ export interface Operator {
 
 /** `from` says at which change of each kind its first list was taken; Infinity is now. */
 export function startOperator(
-  { api, etcd, watching, nodeClass, now, aroundCall, note }: Surroundings,
+  { api, etcd, watching, nodeClass, notice, now, aroundCall, note }: Surroundings,
   tampering: Tampering,
   from: Readonly<Record<KindName, number>>,
 ): Operator {
@@ -205,11 +209,15 @@ export function startOperator(
     signal: new AbortController().signal,
   } satisfies Writers
 
+  const hostOf = (node: RTCNode): string | undefined => {
+    const pod = caches.Pod.view.get(node.metadata.name) as Pod | undefined
+    return pod !== undefined && isPodOf(pod, node) ? pod.spec.nodeName : undefined
+  }
   const observe = (node: RTCNode, key: ObjectKey): Observed => ({
     nodeClass: nodeClass(),
     pod: caches.Pod.view.get(node.metadata.name) as Pod | undefined,
     host: undefined,
-    disruption: undefined,
+    disruption: hostOf(node) === undefined ? undefined : notice(),
     ending: undefined,
     registration: registry.fleet.registration(key),
     intent: registry.fleet.intent(key),
@@ -272,7 +280,8 @@ export function startOperator(
   function materialChanged(name: string): boolean {
     const key = objectKey(name, 'media')
     const versions = [caches.RTCNode.view.get(name), caches.Pod.view.get(name)].map(it => it?.metadata.resourceVersion)
-    const material = `${versions.join()} ${materialOf(registry.fleet.registration(key), registry.fleet.intent(key))}`
+    const told = materialOf(registry.fleet.registration(key), registry.fleet.intent(key))
+    const material = `${versions.join()} ${told} ${JSON.stringify(notice())}`
     const changed = lastSeen.get(name) !== material
     lastSeen.set(name, material)
     return changed

@@ -7,7 +7,8 @@ import type { Pod } from '../../../../operator/api/core.ts'
 import { FINALIZER } from '../../../../operator/api/marks.ts'
 import { API_VERSION } from '../../../../operator/api/meta.ts'
 import type { RTCNode } from '../../../../operator/api/rtcnode.ts'
-import { aClass, poolMark, T0 } from '../build.ts'
+import type { Disruption } from '../../../../operator/cluster/disruption.ts'
+import { aClass, aDisruption, poolMark, T0 } from '../build.ts'
 import { apiServer, type KindName } from './api-server.ts'
 import { type Chance, chanceFrom, weighted } from './chance.ts'
 import { host } from './host.ts'
@@ -52,6 +53,8 @@ const ordinary = {
   failPod: 0.4,
   hostDark: 0.5,
   hostBack: 1.5,
+  hostAnnounces: 0.7,
+  hostStays: 1.5,
   classGone: 0.3,
   classBack: 1,
 }
@@ -73,6 +76,8 @@ export interface Outcome {
 }
 
 const STEPS = 60
+/** What takes time is looked at in one schedule of so many. */
+const SOMETIMES = 8
 
 export async function runSchedule(seed: number, tampering: Tampering = {}): Promise<Outcome> {
   const world = makeWorld(seed, tampering)
@@ -104,7 +109,8 @@ function makeWorld(seed: number, tampering: Tampering) {
   const api = apiServer(clock)
   const etcd = registry(clock)
   const sfus = new Map<string, Sfu>()
-  const watching = monitors({ api, etcd, sfus, now: clock })
+  let notice: Disruption | undefined
+  const watching = monitors({ api, etcd, sfus, now: clock, notice: () => notice })
   const ledger: Ledger = {
     ended(sfu, how, sessions) {
       trace.push(`  ${sessions} on ${sfu.podUID}: ${how}`)
@@ -120,6 +126,7 @@ function makeWorld(seed: number, tampering: Tampering) {
     etcd: watched(etcd),
     watching,
     nodeClass: () => nodeClass,
+    notice: () => notice,
     now: clock,
     note: line => trace.push(line),
     aroundCall(moment) {
@@ -141,6 +148,7 @@ function makeWorld(seed: number, tampering: Tampering) {
         const before = real.intent(name)?.intent
         const answer = real.writeIntent(name, intent, expect)
         watching.intentWritten(name, before, intent)
+        if (before?.drain?.reason === 'Disrupted' && intent?.drain === undefined) goals.add('its host stays')
         return answer
       },
     }
@@ -300,6 +308,12 @@ function makeWorld(seed: number, tampering: Tampering) {
     },
     hostDark: () => machine.goDark(),
     hostBack: () => machine.comeBack(),
+    hostAnnounces() {
+      const kind = chance.oneOf(['Advisory', 'Planned', 'Imminent'] as const)!
+      const seconds = (now - T0) / 1_000 + 20 + chance.below(60)
+      notice = aDisruption(kind, kind !== 'Advisory' && chance.hits(0.5) ? { deadline: seconds } : {})
+    },
+    hostStays: () => void (notice = undefined),
     classGone: () => void (nodeClass = undefined),
     classBack: () => void (nodeClass = everyClass),
   }
@@ -346,11 +360,13 @@ function makeWorld(seed: number, tampering: Tampering) {
     async endFaultsAndDeleteAll(): Promise<void> {
       calm = true
       machine.comeBack()
+      notice = undefined
       if (!etcd.up) etcd.resume('renewed')
       nodeClass = everyClass
       operators = operators.slice(0, 1)
       restart(0, true)
       for (const pod of api.pods()) if (pod.metadata.ownerReferences === undefined) api.removePod(pod.metadata.uid)
+      if (seed % SOMETIMES === 0) await openAgain()
       for (const { metadata } of api.nodes())
         if (metadata.deletionTimestamp === undefined) api.delete('RTCNode', metadata.name, {})
       const graceOf = (pod: Pod): number => pod.spec.terminationGracePeriodSeconds ?? 0
@@ -366,6 +382,18 @@ function makeWorld(seed: number, tampering: Tampering) {
       if (left().length > 0)
         throw new Violation(api.nodes().length > 0 ? 'L2' : 'L5', `left behind: ${left().join(', ')}`)
     },
+  }
+
+  /** With nothing in the way, whoever was closed for a while takes rooms again. */
+  async function openAgain(): Promise<void> {
+    for (let rounds = 0; rounds < 20; rounds += 1) await steady(0)
+    const closed = api.nodes().find(node => {
+      const sfu = sfus.get(node.status?.podUID ?? '')
+      if (sfu === undefined || sfu.agentDead || sfu.deaf || sfu.hung || sfu.preStopAt !== undefined) return false
+      const isWanted = node.status?.phase === 'Running' && !node.spec.cordoned
+      return isWanted && node.metadata.deletionTimestamp === undefined && sfu.stance.admission === 'closed'
+    })
+    if (closed !== undefined) throw new Violation('L6', `${closed.metadata.uid} stays closed, and its host stays`)
   }
 
   function left(): string[] {
