@@ -18,8 +18,10 @@ import { type RetryWait, waitAfterRefusal } from '../../kube/refusal.ts'
 import type { ResourceClient } from '../../kube/resource.ts'
 import type { ServerClock } from '../../kube/server-clock.ts'
 import type { Indexes } from '../../kube/store.ts'
+import type { HostSignals } from '../disruption.ts'
 import type { MakerEvents } from '../maker-events.ts'
 import { noHost } from '../pending.ts'
+import { isGoing } from '../reaction.ts'
 import { type PlaceSettings, placeFor } from './balloon.ts'
 import type { CapacityBuffer } from './buffer.ts'
 import { type Act, bufferName, type HeadroomView, planHeadroom } from './plan.ts'
@@ -38,6 +40,7 @@ export interface HeadroomDeps {
   /** Of these three: RTCNodePool, Pod, CapacityBuffer. */
   readonly expectations: Expectations
   readonly makerEvents: MakerEvents
+  readonly hostSignals: HostSignals
   /** The autoscaler whose word counts for the pool. */
   autoscalerOf(pool: ObjectKey): RTCAutoscaler | undefined
   /** The spec of a node's pod, as it would be made now. */
@@ -119,7 +122,17 @@ const keysOfClass = ({ poolCache }: HeadroomDeps, className: string): ObjectKey[
 function viewOf(
   pool: RTCNodePool,
   now: HeadroomView['now'],
-  { classCache, balloonCache, bufferCache, makerEvents, autoscalerOf, podSpecOf, settings, clock }: HeadroomDeps,
+  {
+    classCache,
+    balloonCache,
+    bufferCache,
+    makerEvents,
+    hostSignals,
+    autoscalerOf,
+    podSpecOf,
+    settings,
+    clock,
+  }: HeadroomDeps,
   refusals: Refusals,
 ): HeadroomView {
   const key = keyOf(pool)
@@ -134,6 +147,7 @@ function viewOf(
     balloons: balloonCache.byIndex(byPool, key).filter(pod => own(pool, pod) !== undefined),
     buffer: own(pool, bufferCache.get(bufferKey)),
     buffersServed: isServed(bufferCache, bufferKey),
+    isOnGoingHost: ({ spec: { nodeName } }) => nodeName !== undefined && isGoing(hostSignals.of(nodeName)),
     waitsFor(balloon) {
       const scheduled = balloon.status?.conditions?.find(({ type }) => type === 'PodScheduled')
       if (balloon.spec.nodeName !== undefined || scheduled?.reason !== 'Unschedulable') return undefined

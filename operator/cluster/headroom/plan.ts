@@ -22,6 +22,8 @@ export interface HeadroomView {
   readonly buffer: CapacityBuffer | undefined
   /** The cluster serves CapacityBuffers. */
   readonly buffersServed: boolean
+  /** Its host is about to go: room there is none. */
+  isOnGoingHost(balloon: Pod): boolean
   /** Why a pod that keeps a place has no host yet, in one sentence; undefined when it has. */
   waitsFor(balloon: Pod): string | undefined
   /** The API server's last no, until it is asked again. */
@@ -84,9 +86,10 @@ interface Kept {
 const isThere = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
 const takesAway = (act: Act): boolean => act.do === 'delete-balloon' || act.do === 'delete-buffer'
 
-function byBalloons({ pool, place, balloons, waitsFor }: HeadroomView, wanted: number): Kept {
+function byBalloons({ pool, place, balloons, waitsFor, isOnGoingHost }: HeadroomView, wanted: number): Kept {
   const living = balloons.filter(isThere)
-  const ended = living.filter(({ status }) => status?.phase === 'Failed' || status?.phase === 'Succeeded')
+  const hasEnded = ({ status }: Pod): boolean => status?.phase === 'Failed' || status?.phase === 'Succeeded'
+  const ended = living.filter(pod => hasEnded(pod) || isOnGoingHost(pod))
   const useful = living.filter(pod => !ended.includes(pod))
   const waiting = useful.filter(pod => pod.spec.nodeName === undefined)
   const current = (pod: Pod): boolean =>

@@ -156,6 +156,7 @@ const view = (what: Partial<HeadroomView> = {}): HeadroomView => ({
   buffer: undefined,
   buffersServed: false,
   waitsFor: ({ spec }) => (spec.nodeName === undefined ? 'HostRequested: a host is made' : undefined),
+  isOnGoingHost: () => false,
   refusal: undefined,
   now: at(100),
   ...what,
@@ -179,6 +180,16 @@ test('a place that a node has taken comes back, under a name that is free', () =
     'delete-balloon eu-headroom-1',
     'create-balloon eu-headroom-3',
   ])
+})
+
+test('a place on a host that is about to go is none, and is kept elsewhere', () => {
+  const balloons = [balloon(1, { host: 'goes' }), balloon(2, { host: 'b' })]
+  const isOnGoingHost = ({ spec }: Pod) => spec.nodeName === 'goes'
+  assert.deepEqual(actsOf({ balloons, isOnGoingHost }), [
+    'delete-balloon eu-headroom-1',
+    'create-balloon eu-headroom-3',
+  ])
+  assert.equal(planHeadroom(view({ balloons, isOnGoingHost })).status?.ready, 1)
 })
 
 test('too many: those without a host go first, then those of an older class', () => {
