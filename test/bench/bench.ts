@@ -6,6 +6,7 @@ import { breach } from './breach.ts'
 import { decide10000 } from './decide-10000.ts'
 import type { Benchmark, Figure } from './figure.ts'
 import { handOver } from './hand-over.ts'
+import { hosts } from './hosts.ts'
 import { install } from './install.ts'
 import { plan10000 } from './plan-10000.ts'
 import { pool1000 } from './pool-1000.ts'
@@ -34,6 +35,7 @@ const benchmarks: readonly Benchmark[] = [
   decide10000,
   simulateWeek,
   workloads,
+  hosts,
   install,
 ]
 

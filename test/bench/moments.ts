@@ -5,7 +5,7 @@ import { systemClock } from '../../operator/ambient/clock.ts'
 import { systemRandom } from '../../operator/ambient/random.ts'
 import type { Condition, KubeObject } from '../../operator/api/meta.ts'
 import { connectRegistry } from '../../operator/registry/connection.ts'
-import { watchRegistry } from '../../operator/registry/watch.ts'
+import { type RegistryEntry, watchRegistry } from '../../operator/registry/watch.ts'
 import { silentLogger } from '../../operator/telemetry/log.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { NotInTime } from '../cluster/until.ts'
@@ -55,17 +55,21 @@ export async function momentsOf<T extends KubeObject>(
   })
 }
 
-/** Of node keys in the registry. */
-export function momentsOfKeys({ registry }: Pick<Cluster, 'registry'>): Moments {
+/** Of keys in the registry: of all nodes, or of what else is at a prefix and fits. */
+export function momentsOfKeys(
+  { registry }: Pick<Cluster, 'registry'>,
+  { prefix = '/sfu/nodes/', fits = () => true }: { prefix?: string; fits?: (value: string) => boolean } = {},
+): Moments {
   const ambient = { clock: systemClock, random: systemRandom, log: silentLogger }
   const connection = connectRegistry({ endpoints: registry.endpoints }, ambient)
   return moments(async (note, signal) => {
-    const seen = (key: string): void => note(key.slice(key.lastIndexOf('/') + 1), true)
+    const seen = ({ key, value }: RegistryEntry): void =>
+      note(key.slice(key.lastIndexOf('/') + 1), fits(new TextDecoder().decode(value)))
     await watchRegistry(
-      { connection, range: { prefix: '/sfu/nodes/' }, ...ambient },
+      { connection, range: { prefix }, ...ambient },
       {
-        onWhole: entries => entries.forEach(({ key }) => seen(key)),
-        onChanges: changes => changes.forEach(change => change.type === 'put' && seen(change.entry.key)),
+        onWhole: entries => entries.forEach(seen),
+        onChanges: changes => changes.forEach(change => change.type === 'put' && seen(change.entry)),
       },
       signal,
     )
