@@ -55,6 +55,16 @@ export const startTroubles = [
   'StartupTimeout',
 ] as const satisfies readonly NodeReason[]
 
+/** Why a node that ran is not well any more. */
+export const unwellReasons = [
+  'TelemetryLost',
+  'PodNotReady',
+  'Unhealthy',
+  'PodDeleted',
+  'HealthTimeout',
+  'PodLost',
+] as const satisfies readonly NodeReason[]
+
 /** The reason of an RTCNodeClass's Accepted condition. */
 export const classReasons = {
   Accepted: 'The API server accepts the pod this class makes.',
