@@ -1,14 +1,12 @@
 // What the fleet view tells whom, and when: decisions hang on `material`, reconciles on not hearing of every beat.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
-import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { objectKey } from '../../../operator/api/meta.ts'
-import { type FleetView, fleetView } from '../../../operator/registry/fleet.ts'
-import { registryMetricTable } from '../../../operator/registry/metrics.ts'
-import { silentLogger } from '../../../operator/telemetry/log.ts'
-import { type MetricRegistry, metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
-import { type FakeClock, fakeClock } from '../fake-clock.ts'
-import { type ScriptedRegistry, scriptedRegistry } from './scripted-registry.ts'
+import type { FleetView } from '../../../operator/registry/fleet.ts'
+import type { MetricRegistry } from '../../../operator/telemetry/metrics.ts'
+import type { FakeClock } from '../fake-clock.ts'
+import type { ScriptedRegistry } from './scripted-registry.ts'
+import { watchedView } from './watched-view.ts'
 
 const node = (name: string) => objectKey(name, 'default')
 const a = node('a')
@@ -20,30 +18,14 @@ let clock: FakeClock
 let view: FleetView
 let heard: string[]
 let metrics: MetricRegistry
-let stop: AbortController
-let ended: Promise<void>
+let stop: () => Promise<void>
 
 beforeEach(async () => {
-  etcd = scriptedRegistry()
-  clock = fakeClock()
-  stop = new AbortController()
-  metrics = metricRegistry()
+  ;({ etcd, clock, view, metrics, stop } = await watchedView())
   heard = []
-  view = fleetView(etcd.connection, {
-    clock,
-    random: seededRandom(),
-    log: silentLogger,
-    metrics: metricsFrom(metrics, registryMetricTable),
-  })
   view.onChange((key, what) => heard.push(`${key} ${what}`))
-  ended = view.run(stop.signal)
-  await clock.advance(0)
 })
-afterEach(async () => {
-  stop.abort(new Error('the test is over'))
-  await clock.advance(0)
-  await ended
-})
+afterEach(() => stop())
 
 const beatOf = (name: string, some: Record<string, unknown> = {}): number =>
   etcd.put(`/sfu/nodes/default/${name}`, { ...beat, ...some })
