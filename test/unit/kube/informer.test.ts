@@ -18,7 +18,7 @@ import {
   status,
   watchThat,
 } from './scripted-server.ts'
-import { scriptedTransport } from './scripted-transport.ts'
+import { runnerOf, scriptedTransport } from './scripted-transport.ts'
 
 interface Thing extends KubeObject {
   readonly spec: { readonly color: string }
@@ -63,20 +63,14 @@ async function world(context: TestContext): Promise<World> {
   cache.onChange(({ old, new: now }, { initial }) => {
     if (!initial) told.push(`${old ? (now ? '~' : '-') : '+'}${(now ?? old)?.metadata.name}`)
   })
-  const stop = new AbortController()
-  let running = Promise.resolve()
-  context.after(async () => {
-    stop.abort()
-    await running
-    await scripted[Symbol.asyncDispose]()
-  })
+  const run = runnerOf(context, scripted, cache)
   const content = (): string[] => [...cache.list()].map(it => `${it.metadata.name}@${it.metadata.resourceVersion}`)
   return {
     server,
     cache,
     told,
     async start() {
-      running = cache.run(stop.signal)
+      run()
       await cache.whenSynced(AbortSignal.timeout(10_000))
     },
     async holds(...names) {
