@@ -39,6 +39,8 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
   const missing = new Map<ObjectKey, Monotonic>()
   /** Keys that are still there though their RTCNode is gone. */
   const forgotten = new Set<ObjectKey>()
+  /** What the keys that are there are about: taken apart once, not with each beat. */
+  const meanings = new Map<string, RegistryKey>()
   let present = 0
   let rejected = 0
 
@@ -50,6 +52,14 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
     rejected += Number(after.rejected !== undefined) - Number(before?.rejected !== undefined)
     if (after.present) missing.delete(node)
     else if (before?.present && !forgotten.delete(node) && !wasToldToLeave(node)) missing.set(node, now)
+  }
+
+  function meaningOf(key: string): RegistryKey | undefined {
+    const known = meanings.get(key)
+    if (known) return known
+    const meaning = parseKey(prefix, key)
+    if (meaning) meanings.set(key, meaning)
+    return meaning
   }
 
   function wasToldToLeave(node: ObjectKey): boolean {
@@ -97,7 +107,8 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
       return { present, missing: missing.size, vanishedLately }
     },
     replace(entries, unseenSince, now) {
-      const known = entries.map(entry => ({ entry, key: parseKey(prefix, entry.key) }))
+      meanings.clear()
+      const known = entries.map(entry => ({ entry, key: meaningOf(entry.key) }))
       const vanished = new Set([...nodes].filter(([, record]) => record.present).map(([node]) => node))
       for (const { entry, key } of known) {
         if (key?.kind !== 'node') continue
@@ -111,10 +122,14 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
       for (const { entry, key } of known) if (key && key.kind !== 'node') put(key, entry, now)
     },
     apply(change, now) {
-      const key = parseKey(prefix, change.type === 'put' ? change.entry.key : change.key)
+      const name = change.type === 'put' ? change.entry.key : change.key
+      const key = meaningOf(name)
       if (!key) return undefined
       if (change.type === 'put') put(key, change.entry, now)
-      else remove(key, now)
+      else {
+        meanings.delete(name)
+        remove(key, now)
+      }
       return key.kind === 'flag' ? undefined : key.node
     },
     forget(node) {

@@ -268,7 +268,8 @@ export function startOperator(
   function materialChanged(name: string): boolean {
     const key = objectKey(name, 'media')
     const versions = [caches.RTCNode.view.get(name), caches.Pod.view.get(name)].map(it => it?.metadata.resourceVersion)
-    const material = `${versions.join()} ${materialOf(registry.fleet.registration(key), registry.fleet.intent(key))}`
+    const told = materialOf(registry.fleet.registration(key), registry.fleet.intent(key))
+    const material = JSON.stringify([versions, told])
     const changed = lastSeen.get(name) !== material
     lastSeen.set(name, material)
     return changed
