@@ -176,6 +176,16 @@ test('cordoning closes admission, and uncordoning opens it by an explicit word',
   })
 })
 
+test('a node whose intent is lost is told again: that it is closed, or that it is open by now', () => {
+  const says = (state: 'serving' | 'closed', spec: object = {}) =>
+    decideAt(NOW, aRunningNode({ spec }), seenServing({ registration: fresh({ state }) })).act
+  const intent = { podUID: 'uid-pod', admission: 'open', weight: 1 }
+  assert.deepEqual(says('closed'), { do: 'write-intent', intent })
+  assert.equal(says('serving'), undefined)
+  const closed = { podUID: 'uid-pod', admission: 'closed', weight: 0 }
+  assert.deepEqual(says('closed', { cordoned: true }), { do: 'write-intent', intent: closed })
+})
+
 test('an intent for an earlier pod is none, and one that cannot be read is written anew', () => {
   const cordoned = aRunningNode({ spec: { cordoned: true } })
   assert.equal(decideAt(NOW, cordoned, seenServing({ intent: told({ podUID: 'old' }) })).act?.do, 'write-intent')
