@@ -43,7 +43,7 @@ function running(at: Situation): Decision {
   const act = finalizer === 'done' ? actOf(at, health) : finalizer.act
   const decision = settle(
     at,
-    { ...health, ...(act === undefined ? {} : { act }), lookAgainMs: health.lookAgainMs ?? LOAD_LOOK_MS },
+    { ...health, ...(act === undefined ? {} : { act }), lookAgainMs: health.lookAgainMs ?? LOOK_MS },
     status,
   )
   const standsForMs = recordStandsForMs(at, health)
@@ -96,8 +96,8 @@ function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decisio
   }
 }
 
-/** A load that changed is written at most this often; between two writes a Running node is looked at this often. */
-export const LOAD_LOOK_MS = 30_000
+/** Whatever changes about a Running node is heard of; this is for the day it is not. */
+const LOOK_MS = 300_000
 
 /** A start that goes on: told in the status when it hangs, and never as an event. */
 export const quietReasons: ReadonlySet<string> = new Set([

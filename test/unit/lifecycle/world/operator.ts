@@ -212,6 +212,7 @@ export function startOperator(
     registration: registry.fleet.registration(key),
     intent: registry.fleet.intent(key),
     load: fullyOpen,
+    loadIsDue: true,
     registryFrozen: false,
     crowd: 1,
     refusal: memory.refusal(key),
