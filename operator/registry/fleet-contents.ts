@@ -21,7 +21,9 @@ export interface FleetContents {
   readonly intents: ReadonlyMap<ObjectKey, StandingIntent>
   readonly flags: ReadonlyMap<string, string>
   counts(): { readonly present: number; readonly rejected: number; readonly missing: number }
-  census(ttlMs: number, now: Monotonic): Omit<Census, 'inSight'>
+  census(ttlMs: number, now: Monotonic): Pick<Census, 'present' | 'missing' | 'vanishedLately'>
+  /** Looks at every node. Silent is who has a lease, and was not heard for longer than `afterMs`. */
+  silence(afterMs: number, ttlMs: number, now: Monotonic): Pick<Census, 'silent' | 'silencedLately'>
   /** Takes `entries` for all there is. `unseenSince`: the moment until which nothing was missed, if there is one. */
   replace(entries: readonly RegistryEntry[], unseenSince: Monotonic | undefined, now: Monotonic): void
   /** Gives the node that the change is about. */
@@ -105,6 +107,19 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
       let vanishedLately = 0
       for (const since of missing.values()) if (now - since <= ttlMs) vanishedLately += 1
       return { present, missing: missing.size, vanishedLately }
+    },
+    silence(afterMs, ttlMs, now) {
+      let silent = 0
+      let silencedLately = 0
+      for (const [node, record] of nodes) {
+        // Who writes what cannot be read is heard, too.
+        if (!record.present || record.leaseId === undefined || record.rejected || forgotten.has(node)) continue
+        const forMs = now - (record.beatAt ?? record.since)
+        if (forMs <= afterMs || forMs > MISSED_FOR_MS) continue
+        silent += 1
+        if (forMs <= afterMs + ttlMs) silencedLately += 1
+      }
+      return { silent, silencedLately }
     },
     replace(entries, unseenSince, now) {
       meanings.clear()

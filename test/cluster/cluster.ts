@@ -32,6 +32,8 @@ export interface ClusterOptions {
   hpaPeriodSeconds?: number
   /** Both etcds with fsync, for tests that kill one. */
   durable?: boolean
+  /** What the database of the registry may grow to, for tests that fill it. */
+  registryQuotaMiB?: number
   /** The registry speaks only mutual TLS. */
   registryTls?: boolean
   /** Logs every write to the API server into `auditLogPath`, one JSON object a line; `reads too`: all that is asked of it. */
@@ -107,7 +109,14 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
   const etcdOptions = { folder, ports, durable, binary: binaries.etcd }
   const [etcd, registry, site] = await together([
     started(startEtcd({ ...etcdOptions, name: 'etcd', address: '127.0.0.1' })),
-    started(startRegistry({ ...etcdOptions, address, mutualTls: options.registryTls ?? false })),
+    started(
+      startRegistry({
+        ...etcdOptions,
+        address,
+        mutualTls: options.registryTls ?? false,
+        ...(options.registryQuotaMiB !== undefined && { quotaMiB: options.registryQuotaMiB }),
+      }),
+    ),
     started(prepareSite(folder, address, ports)),
   ])
   const { api, apiserverUrl, authority, kubeconfigPath } = site

@@ -81,6 +81,32 @@ test('a closed node that gets empty, or has people again, is told at once; how m
   }
 })
 
+test('nodes that fall silent together under keys that stay freeze the view before one of them is stale, until they are heard', async () => {
+  const names = ['a', 'b', 'c', 'd']
+  let seq = 0
+  const hear = async (who: readonly string[], beats: number): Promise<void> => {
+    for (let beaten = 0; beaten < beats; beaten += 1) {
+      seq += 1
+      for (const name of who) beatOf(name, { seq })
+      await clock.advance(3_000)
+    }
+  }
+  await hear(names, 5)
+  assert.equal(view.health().freeze, undefined)
+  await hear(names.slice(1), 5)
+  assert.equal(view.registration(a).state, 'stale')
+  assert.equal(view.health().freeze, undefined, 'one of four is no mass')
+  await hear(names, 5)
+  view.onChange(key => assert.ok(view.registration(key).state !== 'stale' || view.health().freeze, key))
+  await clock.advance(9_000)
+  assert.equal(view.registration(a).state, 'stale')
+  assert.match(view.health().freeze?.because ?? '', /4 of 4 nodes are silent/)
+  await hear(names, 3)
+  assert.ok(view.health().freeze, 'not yet a lease time')
+  await hear(names, 2)
+  assert.equal(view.health().freeze, undefined)
+})
+
 test('silence of a node is told within a second of its being stale', async () => {
   await clock.advance(12_000)
   beatOf('a')
@@ -132,8 +158,8 @@ test('a throwing listener keeps no other from being told', () => {
 })
 
 test('the whole fleet vanishes: frozen before anybody is told that a key is gone', async () => {
-  for (const name of ['a', 'b', 'c']) beatOf(name)
   await clock.advance(12_000)
+  for (const name of ['a', 'b', 'c']) beatOf(name)
   assert.equal(view.health().freeze, undefined)
   let unguarded = 0
   view.onChange(key => {
@@ -165,9 +191,11 @@ test('a freeze ends by itself: who is missing for 10 minutes is dead', async () 
 })
 
 test('a forgotten node whose key is still there is not missed when it goes', async () => {
-  for (const name of ['a', 'b']) beatOf(name)
   await clock.advance(12_000)
+  for (const name of ['a', 'b']) beatOf(name)
   for (const name of ['a', 'b']) view.forget(node(name))
+  await clock.advance(8_000)
+  assert.equal(view.health().freeze, undefined, 'nor is it missed that it is silent')
   for (const name of ['a', 'b']) etcd.remove(`/sfu/nodes/default/${name}`)
   await clock.advance(1_000)
   assert.equal(view.health().freeze, undefined)
