@@ -92,6 +92,19 @@ suiteOfFaults('faults of the registry', { cluster: { registryQuotaMiB: QUOTA_MIB
       for (const name of busy) await scene.expectReason(name, 'Serving')
     },
   )
+
+  promise('wiped while a closed node is opened again: it opens', async (scene, { cluster: { registry } }) => {
+    const node = await scene.busyNode({ name: 'closed' })
+    const cordon = (cordoned: boolean) =>
+      scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', JSON.stringify({ spec: { cordoned } }))
+    await cordon(true)
+    await scene.expectHeartbeat(node, 'closed', ({ state }) => state === 'closed')
+    await registry.server.kill()
+    await cordon(false)
+    await registry.wipe()
+    await scene.expectHeartbeat(node, 'open', ({ state }) => state === 'serving')
+    assert.deepEqual(scene.sfu(node).present, ['alice', 'bob'])
+  })
 })
 
 /** As whoever may write in one namespace can do it. */
