@@ -14,6 +14,8 @@ import { isNews } from './status.ts'
 const ROUND_MS = 30_000
 /** A thousand nodes are four at a time. */
 const TURNS = 300
+/** The next ones wait until these are told of, but not for ever: it may be refused. 3 s. */
+const PATIENCE_TURNS = 30
 
 export interface LoadTurns extends Watch {
   /** Whether it is this node's turn, and it has news. */
@@ -29,15 +31,22 @@ export interface LoadTurnsDeps {
 export function loadTurns({ nodeCache, fleet, clock }: LoadTurnsDeps): LoadTurns {
   let left: ObjectKey[] = []
   let turnsLeft = 0
-  let due: ReadonlySet<ObjectKey> = new Set()
+  let due: readonly ObjectKey[] = []
+  let waited = 0
 
-  function nextTurn(): void {
+  /** Gives whose turn it has become. */
+  function nextTurn(): readonly ObjectKey[] {
+    due = due.filter(hasNews)
+    waited += 1
+    if (due.length > 0 && waited < PATIENCE_TURNS) return []
+    waited = 0
     if (turnsLeft === 0) {
       left = [...nodeCache.list()].map(keyOf)
       turnsLeft = TURNS
     }
-    due = new Set(left.splice(0, Math.ceil(left.length / turnsLeft)).filter(hasNews))
+    due = left.splice(0, Math.ceil(left.length / turnsLeft)).filter(hasNews)
     turnsLeft -= 1
+    return due
   }
 
   function hasNews(key: ObjectKey): boolean {
@@ -48,13 +57,12 @@ export function loadTurns({ nodeCache, fleet, clock }: LoadTurnsDeps): LoadTurns
   }
 
   return {
-    isDue: key => due.has(key),
+    isDue: key => due.includes(key),
     subscribe(enqueue) {
       let cancel = (): void => undefined
       const turn = (): void => {
         cancel = clock.after(ROUND_MS / TURNS, turn)
-        nextTurn()
-        for (const key of due) enqueue(key)
+        for (const key of nextTurn()) enqueue(key)
       }
       turn()
       return () => cancel()
