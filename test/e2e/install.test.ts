@@ -14,7 +14,16 @@ import { breachesOf } from '../integration/harness/laws.ts'
 import { readyOf } from '../integration/harness/scene.ts'
 import type { Load } from '../load/loader.ts'
 import { CROWD, type Crowd } from './crowd.ts'
-import { type Installation, isReady, NAMESPACE, POOL, RELEASE, SFUS, startInstallation } from './installation.ts'
+import {
+  type Installation,
+  isReady,
+  NAMESPACE,
+  PATIENCE,
+  POOL,
+  RELEASE,
+  SFUS,
+  startInstallation,
+} from './installation.ts'
 import { firstServingAt, toReadyMs } from './installation-times.ts'
 
 const log = (line: string) => console.error(line)
@@ -86,7 +95,7 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
       await allIsWell()
     }
     await replacedBy(it.upgrade('present', { registry: { quotaMiB: 512 } }))
-    await replacedBy(it.helm(['rollback', RELEASE, '--wait', '--timeout=110s']))
+    await replacedBy(it.helm(['rollback', RELEASE, '--wait', PATIENCE]))
     await replacedBy(it.upgrade('present', { registry: { quotaMiB: 512 } }))
     const [one, other] = images
     assert.notDeepEqual(one, other)
@@ -185,7 +194,7 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
       assert.deepEqual({ joined, left, cut }, { joined: PEOPLE, left: PEOPLE, cut: 0 })
     }
     await it.until('no node', () => nodes().length === 0)
-    await it.helm(['uninstall', RELEASE, '--wait', '--timeout=110s'])
+    await it.helm(['uninstall', RELEASE, '--wait', PATIENCE])
     const left = async () => (await it.everything()).filter(object => !thereBefore.includes(object)).toSorted()
     // Some is collected after Helm has gone.
     await until('the rest to go', async () => isDeepStrictEqual(await left(), documented), { withinMs: 30_000 }).catch(

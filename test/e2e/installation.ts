@@ -25,7 +25,7 @@ export interface Installation extends AsyncDisposable {
   readonly cluster: Cluster
   readonly history: History
   /** In the namespace of the release. Gives what Helm says. */
-  helm(args: string[]): Promise<string>
+  helm(args: string[], options?: { input: string }): Promise<string>
   /** With two operators, a registry and the class `livekit`; resolves when Helm says that all is ready. Default: the present one. */
   install(version?: Version): Promise<string>
   /** With other values on top. */
@@ -77,7 +77,10 @@ const root = join(import.meta.dirname, '../..')
 const chart = join(root, 'charts/rtcnode-operator')
 const images: readonly TestImage[] = ['operator', 'etcd', 'livekit']
 /** An upper bound for a busy machine, never a promise of speed. */
-const WITHIN_MS = 90_000
+const WITHIN_MS = 240_000
+const PATIENCE_SECONDS = 240
+/** For Helm, the same. */
+export const PATIENCE = `--timeout=${PATIENCE_SECONDS}s`
 
 export interface InstallationOptions {
   /** Of the operator, on the hosts besides the present one. */
@@ -112,7 +115,8 @@ type Verbs = Omit<Installation, 'cluster' | 'history' | typeof Symbol.asyncDispo
 function verbs(cluster: Cluster, history: History, { sfuNamespaces }: { sfuNamespaces: string[] }): Verbs {
   let turns = 0
   const inSfus = [`--namespace=${SFUS}`]
-  const helm: Verbs['helm'] = args => cluster.helm([...args, `--namespace=${NAMESPACE}`])
+  const helm: Verbs['helm'] = (args, options) =>
+    cluster.helm([...args, `--namespace=${NAMESPACE}`], { timeoutSeconds: PATIENCE_SECONDS + 30, ...options })
   const kubectl = (...args: string[]) => cluster.kubectl([...args, `--namespace=${NAMESPACE}`])
   const bringTo = (
     version: Version,
@@ -124,7 +128,7 @@ function verbs(cluster: Cluster, history: History, { sfuNamespaces }: { sfuNames
         ? { path: chart, tag: present.tag }
         : { path: formerChart(cluster.dir), tag: FORMER_VERSION }
     const input = JSON.stringify({ ...values, image: { ...values['image'], tag } })
-    return cluster.helm([...args, RELEASE, path, `--namespace=${NAMESPACE}`, ...patiently, '--values=-'], { input })
+    return helm([...args, RELEASE, path, ...patiently, '--values=-'], { input })
   }
   const waitFor: Verbs['until'] = async (what, probe) => {
     try {
@@ -218,7 +222,7 @@ function verbs(cluster: Cluster, history: History, { sfuNamespaces }: { sfuNames
 }
 
 const REGISTRY = `${RELEASE}-registry`
-const patiently = ['--wait', '--wait-for-jobs', '--timeout=110s']
+const patiently = ['--wait', '--wait-for-jobs', PATIENCE]
 
 const present = partsOf('operator')
 /** Images that the hosts have, and the class that the pool names. All else is as anybody gets it. */
