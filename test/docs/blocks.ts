@@ -22,8 +22,10 @@ export const pages: readonly string[] = [
   ...globSync('docs/**/*.md', { cwd: root }).toSorted(),
 ]
 
-/** In the order in which somebody reads them who begins; each goes on where the one before it ends. */
-export const typedPages: readonly string[] = ['docs/first-pool.md', 'docs/livekit.md', 'docs/install.md']
+/** Each goes on where the one before it ends; the last one uninstalls. */
+export const typedPages: readonly string[] = ['first-pool', 'livekit', 'security', 'operations', 'install'].map(
+  name => `docs/${name}.md`,
+)
 
 export function blocksIn(page: string): Block[] {
   const text = textOf(page)

@@ -1,5 +1,5 @@
-// What the documents say to type, from nothing to nothing: a reader who begins with the first pool, goes on with LiveKit, upgrades
-// and uninstalls, on two real hosts. One test a block; each needs those before it.
+// What the documents say to type, from nothing to nothing: a reader who begins with the first pool, goes on with LiveKit, lets
+// others use classes, loses the registry, upgrades and uninstalls, on two real hosts. One test a block; each needs those before it.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { type Cluster, startCluster } from '../cluster/cluster.ts'
