@@ -1,5 +1,8 @@
 // `make lint-chart`: the chart's objects as kube-score judges them. What it finds and we leave as it is stands below with its
-// reason; anything else fails, and so does a reason that is needed no more.
+// reason; anything else fails, and so does a reason that is needed no more. kube-linter and polaris, which judge much the same, are
+// not asked: their modules could not be had from the Go module proxy (403), and a judge that cannot be built from its source at a
+// pinned version is none that a clone can rely on. What they see and kube-score does not (selectors without pods, names of objects
+// that are not there, mounts of the host), test/unit/chart/render.test.ts and Pod Security "restricted" judge.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { ensureBinaries } from '../test/cluster/binaries.ts'

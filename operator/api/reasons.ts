@@ -66,6 +66,16 @@ export const hostTroubles = [
   'HostUnavailable',
 ] as const satisfies readonly NodeReason[]
 
+/** Why a node that ran is not well any more. */
+export const unwellReasons = [
+  'TelemetryLost',
+  'PodNotReady',
+  'Unhealthy',
+  'PodDeleted',
+  'HealthTimeout',
+  'PodLost',
+] as const satisfies readonly NodeReason[]
+
 /** The reason of an RTCNodeClass's Accepted condition. */
 export const classReasons = {
   Accepted: 'The API server accepts the pod this class makes.',
@@ -99,7 +109,7 @@ export const poolReasons = {
   NodesUnwell: 'Some node is unwell or does not start.',
   AllWell: 'No node is unwell.',
   // ScalingInhibited
-  RegistryFrozen: 'The registry is out of sight, or many keys vanished at once.',
+  RegistryFrozen: 'The registry is out of sight, or many nodes vanished from it or fell silent in it at once.',
   LoadUnknown: 'It is not known how many people are on some nodes.',
   Protected: 'Too many nodes are protected by rtcnode.io/scale-in-protection.',
   NotInhibited: 'Nothing keeps the pool from shrinking.',
@@ -145,7 +155,8 @@ export const autoscalerReasons = {
   ScaleDownWindow: 'A larger need in the window still counts.',
   Tolerance: 'The change would be smaller than the tolerance.',
   TelemetryDegraded: 'Part of the pool does not report; nothing is taken away.',
-  RegistryFrozen: 'Many registrations vanished at once, or the operator has just started; nothing is taken away.',
+  RegistryFrozen:
+    'Many nodes vanished from the registry or fell silent in it at once, or the operator has just started; nothing is taken away.',
   TooFullAfter: 'The nodes that would stay would be too full.',
   Scheduled: 'A schedule asks for more.',
   // Fallback

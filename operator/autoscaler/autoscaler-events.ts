@@ -2,7 +2,8 @@
 // up or is over that they should know of.
 import type { Condition } from '../api/meta.ts'
 import { type AutoscalerReason, autoscalerReasons } from '../api/reasons.ts'
-import type { AutoscalerConditionType, RTCAutoscalerStatus } from '../api/rtcautoscaler.ts'
+import type { AutoscalerConditionType } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerStatus } from '../api/rtcautoscaler-status.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Happening } from '../kube/events.ts'

@@ -2,7 +2,8 @@
 // by run.ts; leadership, the queue and retries are the runtime's (operator/kube).
 import { type Clock, type Instant, toTimestamp } from '../ambient/clock.ts'
 import type { ObjectKey } from '../api/meta.ts'
-import { RTCAutoscalerKind, type RTCAutoscalerStatus } from '../api/rtcautoscaler.ts'
+import { RTCAutoscalerKind } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerStatus } from '../api/rtcautoscaler-status.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
 import { type ControllerSpec, type ReconcileContext, type ReconcileResult, whenCaughtUp } from '../kube/controller.ts'
 import type { EventRecorder } from '../kube/events.ts'

@@ -2,7 +2,7 @@
 // by the controller at every look, so that they are fresher than the status.
 import { type ObjectKey, splitKey } from '../api/meta.ts'
 import { autoscalerReasons } from '../api/reasons.ts'
-import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler-spec.ts'
 import { type MetricDefinition, type MetricRegistry, metricsFrom } from '../telemetry/metrics.ts'
 import type { Recommendation } from './deciding/core.ts'
 

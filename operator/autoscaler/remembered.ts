@@ -2,7 +2,8 @@
 // cache tells. Kept by the controller; lost with the process but for what the status brings back.
 import type { Clock, Instant, Monotonic } from '../ambient/clock.ts'
 import { keyOf, type ObjectKey, type Uid } from '../api/meta.ts'
-import type { RTCAutoscaler, RTCAutoscalerStatus } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscaler } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerStatus } from '../api/rtcautoscaler-status.ts'
 import type { RetryWait } from '../kube/refusal.ts'
 import type { Logger } from '../telemetry/log.ts'
 import type { Decision } from './autoscaler-status.ts'

@@ -1,7 +1,7 @@
 // Whether a status is worth a write: what people wait for is told at once, figures that move with every heartbeat only now and
 // then, and nothing while nothing happens. Pure; asked by the controller.
 import type { Condition } from '../api/meta.ts'
-import type { RTCAutoscalerStatus } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerStatus } from '../api/rtcautoscaler-status.ts'
 import { hasMoved } from './figures.ts'
 
 /** Figures, and what follows from them alone, are written no more often than this. */

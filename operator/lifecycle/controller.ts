@@ -26,6 +26,7 @@ import type { Loads } from '../load/loads.ts'
 import { carryOut, type Outcome, sweepIntent, type Writers, writeStatus } from './carry-out.ts'
 import { decide, quietReasons } from './decide.ts'
 import type { Act, Decision, Observed } from './decision.ts'
+import { type LoadTurns, loadTurns } from './load-turns.ts'
 import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf, eventOfDisruption } from './node-events.ts'
 import { hasNoHost, isPodOf } from './pod-view.ts'
@@ -55,6 +56,7 @@ export const podsByHost = 'host'
 
 export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
   const memory = nodeMemory(deps.clock)
+  const turns = loadTurns(deps)
   return {
     name: 'rtcnode',
     workers: deps.workers,
@@ -70,6 +72,7 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
       { subscribe: enqueue => deps.makerEvents.onChange(pod => deps.nodeCache.get(pod) !== undefined && enqueue(pod)) },
       { subscribe: enqueue => deps.fleet.onChange((key, what) => what === 'material' && enqueue(key)) },
       { subscribe: enqueue => deps.loads.onAdmission(enqueue), ready: deps.loads.ready },
+      turns,
       {
         subscribe: enqueue =>
           deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
@@ -80,14 +83,14 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
     isUrgent: key => isStarting(deps.nodeCache.get(key)) || isOnGoingHost(key, deps),
     logFields: key => ({ uid: deps.nodeCache.get(key)?.metadata.uid }),
     caughtUp: key => deps.expectations.caughtUp(key) && memory.intentSeen(key, deps.fleet.intent(key)),
-    reconcile: (key, context) => reconcile(key, context, deps, memory),
+    reconcile: (key, context) => reconcile(key, context, { ...deps, turns }, memory),
   }
 }
 
 async function reconcile(
   key: ObjectKey,
   { log, note, signal }: ReconcileContext,
-  deps: LifecycleDeps,
+  deps: LifecycleDeps & { readonly turns: LoadTurns },
   memory: NodeMemory,
 ): Promise<ReconcileResult> {
   const node = deps.nodeCache.get(key)
@@ -143,7 +146,7 @@ async function act(
   }
 }
 
-function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observed {
+function observe(node: RTCNode, deps: LifecycleDeps & { readonly turns: LoadTurns }, memory: NodeMemory): Observed {
   const key = keyOf(node)
   const pod = deps.podCache.get(key)
   const hostName = pod !== undefined && isPodOf(pod, node) ? pod.spec.nodeName : undefined
@@ -156,6 +159,7 @@ function observe(node: RTCNode, deps: LifecycleDeps, memory: NodeMemory): Observ
     registration: deps.fleet.registration(key),
     intent: deps.fleet.intent(key),
     load: deps.loads.admission(key),
+    loadIsDue: deps.turns.isDue(key),
     registryFrozen: deps.fleet.health().freeze !== undefined,
     crowd: memory.crowd(key, doingOf(node)),
     refusal: memory.refusal(key),

@@ -46,7 +46,7 @@ function running(at: Situation): Decision {
     {
       ...health,
       ...(act === undefined ? {} : { act }),
-      lookAgainMs: Math.min(health.lookAgainMs ?? LOAD_LOOK_MS, untilMoved(at)),
+      lookAgainMs: Math.min(health.lookAgainMs ?? LOOK_MS, untilMoved(at)),
     },
     status,
   )
@@ -106,8 +106,8 @@ function settle(at: Situation, waiting: Waiting, status: RTCNodeStatus): Decisio
   }
 }
 
-/** A load that changed is written at most this often; between two writes a Running node is looked at this often. */
-export const LOAD_LOOK_MS = 30_000
+/** Whatever changes about a Running node is heard of; this is for the day it is not. */
+const LOOK_MS = 300_000
 
 /** A start that goes on: told in the status when it hangs, and never as an event. Of a host that goes its own event tells. */
 export const quietReasons: ReadonlySet<string> = new Set([

@@ -28,7 +28,9 @@ export interface Observed {
   readonly intent: KnownIntent
   /** What load means for its admission; fully open when nobody watches its load. */
   readonly load: Admission
-  /** Many keys vanished at once: that says something about etcd, nothing about this node. */
+  /** It is this node's turn to have what it carries told in its status; see load-turns.ts. */
+  readonly loadIsDue: boolean
+  /** Many nodes vanished or fell silent at once: that says something about etcd, nothing about this node. */
   readonly registryFrozen: boolean
   /** How many nodes were starting (or draining) at once while this one was, at most. */
   readonly crowd: number

@@ -1,18 +1,10 @@
 // The Kubernetes event that goes with a reason. Same word as in the condition; Warning when somebody should look.
-import { type NodeReason, nodeReasons, startTroubles } from '../api/reasons.ts'
+import { type NodeReason, nodeReasons, startTroubles, unwellReasons } from '../api/reasons.ts'
 import type { RTCNodeStatus } from '../api/rtcnode.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Happening } from '../kube/events.ts'
 
-const warnings = new Set<NodeReason>([
-  ...startTroubles,
-  'TelemetryLost',
-  'PodNotReady',
-  'Unhealthy',
-  'PodDeleted',
-  'HealthTimeout',
-  'PodLost',
-])
+const warnings = new Set<NodeReason>([...startTroubles, ...unwellReasons])
 
 export const eventOf = (because: NodeReason, message: string): Happening => ({
   type: warnings.has(because) ? 'Warning' : 'Normal',

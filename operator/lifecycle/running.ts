@@ -18,6 +18,7 @@ import {
   isShedding,
   missingForMs,
   missingHeartbeat,
+  ownHeartbeat,
   ownIntent,
   ownPod,
   reportsUnseen,
@@ -130,7 +131,7 @@ function unhealthy(at: Situation, pod: Pod): Health {
   if (registryFrozen) {
     return {
       ...base,
-      message: `${message}; kept, because many registrations vanished at once, which points at the registry`,
+      message: `${message}; kept, because many nodes vanished from the registry or fell silent in it at once, which points at the registry`,
     }
   }
   const limitMs = nodeClass.spec.health.unhealthyAfterSeconds * 1_000
@@ -178,16 +179,18 @@ function drainWanted(at: Situation, pod: Pod): Intent['drain'] {
   return { reason: DISRUPTED, deadline: toTimestamp(at.seen.disruption?.deadline ?? toldAt ?? at.now), stage: 'evict' }
 }
 
-/** No intent means open, so a node that is to be open and was never told anything costs no write. */
+/**
+ * No intent means open, so a node that is to be open and was never told anything costs no write. One that says it is closed was
+ * told so by an intent that is lost, perhaps with all the registry: agents stay as they were told until they are told otherwise.
+ */
 export function intentAct(at: Situation): Act | undefined {
   const pod = ownPod(at)
   if (pod === undefined || at.seen.intent.state === 'unknown') return undefined
   const wanted = intentWanted(at, pod)
   const current = ownIntent(at)?.intent
   if (current === undefined) {
-    return sameIntent(wanted, { podUID: wanted.podUID, ...fullyOpen })
-      ? undefined
-      : { do: 'write-intent', intent: wanted }
+    const isAsBorn = sameIntent(wanted, { podUID: wanted.podUID, ...fullyOpen }) && ownHeartbeat(at)?.state !== 'closed'
+    return isAsBorn ? undefined : { do: 'write-intent', intent: wanted }
   }
   if (callsBack(current, wanted)) return undefined
   return sameIntent(current, wanted) ? undefined : { do: 'write-intent', intent: wanted }

@@ -1,6 +1,7 @@
 // The status of an RTCNode, from what was seen and judged. Pure.
-import { fromTimestamp, toTimestamp } from '../ambient/clock.ts'
+import { toTimestamp } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
+import type { Heartbeat } from '../api/heartbeat.ts'
 import { annotations } from '../api/marks.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import {
@@ -157,19 +158,12 @@ function drained(phase: Phase, because: NodeReason, drain: DrainStatus | undefin
 /** The deadline passed and nobody confirmed that those who were left are gone: it is never told that nobody was there. */
 const gaveUpMoving = (drain: DrainStatus | undefined): boolean => drain?.skipped?.includes('evict') === true
 
-/** Only a change that somebody would act on, and at most one write in 30 s: live load belongs to the registry. */
+/** Told first at once, then when it is the node's turn: live load belongs to the registry. */
 function loadOf(at: Situation): LoadStatus | undefined {
   const heartbeat = ownHeartbeat(at)
   if (heartbeat === undefined) return undefined
   const previous = at.node.status?.load
-  const writtenAt = fromTimestamp(previous?.observedAt)
-  if (previous !== undefined && writtenAt !== undefined) {
-    const material =
-      differs(previous.sessions, heartbeat.sessions) ||
-      differs(previous.streams, heartbeat.streams) ||
-      differs(previous.cpuPercent, heartbeat.cpu, 10)
-    if (!material || at.now - writtenAt < 30_000) return previous
-  }
+  if (previous !== undefined && !(at.seen.loadIsDue && isNews(previous, heartbeat))) return previous
   return compact({
     sessions: heartbeat.sessions,
     rooms: heartbeat.rooms,
@@ -179,6 +173,13 @@ function loadOf(at: Situation): LoadStatus | undefined {
     observedAt: toTimestamp(at.now),
   })
 }
+
+/** A change of load that somebody would act on. */
+export const isNews = (before: LoadStatus | undefined, { sessions, streams, cpu }: Heartbeat): boolean =>
+  before === undefined ||
+  differs(before.sessions, sessions) ||
+  differs(before.streams, streams) ||
+  differs(before.cpuPercent, cpu, 10)
 
 /** A tenth, or between somebody and nobody, or by more than `slack`. */
 function differs(before: number | undefined, after: number | undefined, slack = 0): boolean {

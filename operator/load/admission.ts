@@ -2,7 +2,7 @@
 // the answer into the node's intent, so it changes in steps, and gets laxer only when that has been enough for a while.
 import type { Monotonic } from '../ambient/clock.ts'
 import type { Intent } from '../api/intent.ts'
-import type { Watermarks } from '../api/rtcautoscaler.ts'
+import type { Watermarks } from '../api/rtcautoscaler-spec.ts'
 import type { KnownIntent } from '../registry/registration.ts'
 import type { Tier } from './tier.ts'
 

@@ -2,7 +2,7 @@
 // Without a clock of its own. The keeper (loads.ts) feeds it what the registry shows, the simulator what its nodes would say.
 import type { Monotonic } from '../ambient/clock.ts'
 import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
-import type { RTCAutoscalerSpec, Targets, Watermarks } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec, Targets, Watermarks } from '../api/rtcautoscaler-spec.ts'
 import { type Admission, type AdmissionState, admissionOf, fullyOpen, nextAdmission } from './admission.ts'
 import { pressurePerJoinAfter, type Shown, shownAfter, withNewJoins } from './new-joins.ts'
 import { type Doubt, doubtOf, type EarlierBeat } from './plausible.ts'

@@ -1,6 +1,6 @@
 // The load of a pool as the sum of its nodes, kept up with each beat so that whoever has to enlarge the pool is told at once
 // and nobody walks thousands of nodes to find out. Kept by loads.ts.
-import type { Watermarks } from '../api/rtcautoscaler.ts'
+import type { Watermarks } from '../api/rtcautoscaler-spec.ts'
 import type { NodeLoad } from './node-load.ts'
 import type { Tier } from './tier.ts'
 

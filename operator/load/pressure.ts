@@ -1,7 +1,7 @@
 // How full a node is, as one number: use divided by what fills the node, in the dimension where that is most. Pure. Asked for
 // every heartbeat by reading.ts; whoever explains a decision names the dimension.
 import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
-import type { Targets } from '../api/rtcautoscaler.ts'
+import type { Targets } from '../api/rtcautoscaler-spec.ts'
 
 export type Dimension = 'cpu' | 'streams' | 'bandwidth' | 'packets' | 'gpu-memory' | 'nic-queue'
 

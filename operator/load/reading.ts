@@ -1,6 +1,6 @@
 // What a decision needs of one heartbeat. Pure. Made by the keeper (loads.ts) and by the simulator, read by the autoscaler.
 import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
-import type { Targets } from '../api/rtcautoscaler.ts'
+import type { Targets } from '../api/rtcautoscaler-spec.ts'
 import { type Dimension, type Fullness, isFullHeartbeat, pressureOf } from './pressure.ts'
 
 /** All fields are always present and in the same order: thousands of these are walked at each tick. */

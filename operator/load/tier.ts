@@ -1,7 +1,7 @@
 // Which tier a node is in: what is done to a node that fills up, step by step. Pure. The keeper (loads.ts) hands in each beat,
 // the simulator too. Watermarks, and why enter and exit differ: docs/scaling.md.
 import type { Monotonic } from '../ambient/clock.ts'
-import type { Watermarks } from '../api/rtcautoscaler.ts'
+import type { Watermarks } from '../api/rtcautoscaler-spec.ts'
 
 /** open ▸ prewarm (smaller share of new rooms) ▸ shed (no new rooms) ▸ protect (a limit on joins too). */
 export const tiers = ['open', 'prewarm', 'shed', 'protect'] as const

@@ -3,7 +3,7 @@ import { type Instant, later, toTimestamp } from '../ambient/clock.ts'
 import { type ClosingReason, closedByPool } from '../api/closed-by-pool.ts'
 import type { Pod } from '../api/core.ts'
 import { annotations } from '../api/marks.ts'
-import { type NodeReason, nodeReasons, startTroubles } from '../api/reasons.ts'
+import { type NodeReason, nodeReasons, startTroubles, unwellReasons } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import { conditionOf } from '../kube/conditions.ts'
@@ -120,15 +120,7 @@ function pending(evidence: NodeEvidence): Sentence[] {
   ]
 }
 
-const unwell: ReadonlySet<string> = new Set<NodeReason>([
-  'TelemetryLost',
-  'PodNotReady',
-  'Unhealthy',
-  'PodDeleted',
-  'HealthTimeout',
-  'PodLost',
-  'StartupTimeout',
-])
+const unwell: ReadonlySet<string> = new Set<NodeReason>([...unwellReasons, 'StartupTimeout'])
 
 function running(evidence: NodeEvidence): Sentence[] {
   const { node, now } = evidence

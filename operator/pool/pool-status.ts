@@ -175,7 +175,7 @@ function contest({ contestedBy, pool }: PoolView): Judgement[] {
 }
 
 const inhibitions: Record<Inhibition, string> = {
-  RegistryFrozen: 'the registry is out of sight, or many keys vanished at once',
+  RegistryFrozen: 'the registry is out of sight, or many nodes vanished from it or fell silent in it at once',
   LoadUnknown: 'it is not known how many people are there',
   Protected: 'protected by rtcnode.io/scale-in-protection',
 }

@@ -2,6 +2,7 @@
 import type { ObjectKey } from '../api/meta.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { type Listeners, listeners } from './listeners.ts'
+import { isSameMaterial, type Material } from './material.ts'
 
 export interface Announcements {
   readonly listen: Listeners<[key: ObjectKey, what: 'material' | 'beat']>['add']
@@ -14,14 +15,15 @@ export interface Announcements {
   forget(key: ObjectKey): void
 }
 
-/** `materialOf` gives what matters of a node now, as a text to compare. */
-export function announcements(materialOf: (key: ObjectKey) => string, log: Logger): Announcements {
+/** `materialOf` gives what matters of a node now. */
+export function announcements(materialOf: (key: ObjectKey) => Material, log: Logger): Announcements {
   const all = listeners<[ObjectKey, 'material' | 'beat']>('fleet view', log)
-  const told = new Map<ObjectKey, string>()
+  const told = new Map<ObjectKey, Material>()
 
   function differs(key: ObjectKey): boolean {
     const material = materialOf(key)
-    if (told.get(key) === material) return false
+    const before = told.get(key)
+    if (before !== undefined && isSameMaterial(before, material)) return false
     told.set(key, material)
     return true
   }

@@ -2,7 +2,6 @@
 // certificates picked up as they are written. Used by the fleet view, the intent writer and the agent's lease.
 import type { CallOptions } from '@grpc/grpc-js'
 import {
-  type Etcd3,
   EtcdLeaseInvalidError,
   type IDuplexStream,
   type ILeaseKeepAliveRequest,
@@ -14,14 +13,13 @@ import {
   type ITxnRequest,
   type ITxnResponse,
   type IWatchRequest,
-  type IWatchResponse,
   isRecoverableError,
 } from 'etcd3'
 import { type Clock, toTimestamp } from '../ambient/clock.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { type Note, noTraces, type Traces } from '../telemetry/traces.ts'
 import { RegistryError } from './errors.ts'
-import { bounded, etcdClient, requireLeader, UNARY_DEADLINE_MS } from './etcd-client.ts'
+import { bounded, type EtcdClient, etcdClient, requireLeader, UNARY_DEADLINE_MS } from './etcd-client.ts'
 import { DEFAULT_PREFIX, flagKey } from './keys.ts'
 import { remedyFor } from './remedies.ts'
 import {
@@ -32,6 +30,7 @@ import {
   type TlsFiles,
   type TlsPaths,
 } from './tls-files.ts'
+import type { WatchAnswer } from './watch-answer.ts'
 
 export interface RegistryOptions {
   /** `http://host:port`, or `https://…` for all of them. */
@@ -60,7 +59,7 @@ export interface RegistryConnection {
   grantLease(ttlSeconds: number, signal?: AbortSignal): Promise<{ id: string; ttlSeconds: number }>
   revokeLease(id: string, signal?: AbortSignal): Promise<void>
   /** Streams end by `cancel`, by the signal, or when the certificates have changed; an `error` follows. */
-  openWatch(signal: AbortSignal): Promise<IDuplexStream<IWatchRequest, IWatchResponse>>
+  openWatch(signal: AbortSignal): Promise<IDuplexStream<IWatchRequest, WatchAnswer>>
   openKeepAlive(signal: AbortSignal): Promise<IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>>
   /** The one in use; undefined when we show none. Another one after a renewal. */
   clientCertificate(): ClientCertificate | undefined
@@ -73,7 +72,7 @@ type Stream<Request, Response> = IDuplexStream<Request, Response>
 
 /** One client, and the files it was made of: they go together. */
 interface Session {
-  readonly client: Etcd3
+  readonly client: EtcdClient
   readonly files: TlsFiles | undefined
   readonly certificate: ClientCertificate | undefined
 }
@@ -84,7 +83,7 @@ export function connectRegistry(options: RegistryOptions, deps: RegistryDeps): R
   const prefix = options.prefix ?? DEFAULT_PREFIX
   let session = begin(options.tls && readTls(options.tls))
   const openStreams = new Set<() => void>()
-  const former = new Set<Etcd3>()
+  const former = new Set<EtcdClient>()
   let isClosed = false
   let complaint = ''
   let cancelCheck = options.tls ? checkLater(options.tls) : () => undefined
@@ -214,7 +213,7 @@ export function connectRegistry(options: RegistryOptions, deps: RegistryDeps): R
           if (!(error instanceof EtcdLeaseInvalidError)) throw error
         })
       }),
-    openWatch: signal => open('watch', signal, bound => session.client.watchClient.watch(bound)),
+    openWatch: signal => open('watch', signal, bound => session.client.openWatch(bound)),
     openKeepAlive: signal =>
       open('lease keep-alive', signal, bound => session.client.leaseClient.leaseKeepAlive(bound)),
     clientCertificate: () => session.certificate,

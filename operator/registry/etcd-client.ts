@@ -1,10 +1,17 @@
 // The library's etcd client, set up as we need it: no call is repeated behind the caller's back, each has a deadline, and a
 // dead connection is found. Used by connection.ts, and by whoever sets up users and roles.
-import { InterceptingCall, type Interceptor, status } from '@grpc/grpc-js'
+import {
+  type CallOptions,
+  InterceptingCall,
+  type Interceptor,
+  type ServiceClientConstructor,
+  status,
+} from '@grpc/grpc-js'
 import { ConsecutiveBreaker, circuitBreaker, handleWhen, noop } from 'cockatiel'
-import { Etcd3, isRecoverableError } from 'etcd3'
+import { Etcd3, type IDuplexStream, type IWatchRequest, isRecoverableError } from 'etcd3'
 import type { Clock } from '../ambient/clock.ts'
 import type { TlsFiles } from './tls-files.ts'
+import { readWatchAnswer, type WatchAnswer } from './watch-answer.ts'
 
 export const UNARY_DEADLINE_MS = 5_000
 
@@ -25,12 +32,27 @@ export interface EtcdAddress {
   readonly password?: string
 }
 
+/** The library's client, but for what it makes of the answers to a watch. */
+export class EtcdClient extends Etcd3 {
+  openWatch(options: CallOptions): Promise<IDuplexStream<IWatchRequest, WatchAnswer>> {
+    return this.pool.withConnection('Watch', ({ resource, client, metadata }) => {
+      const { Watch: method } = (client.constructor as ServiceClientConstructor).service
+      if (method === undefined) throw new Error('the library calls the watch of etcd otherwise now')
+      const { path, requestSerialize } = method
+      const stream = client.makeBidiStreamRequest(path, requestSerialize, readWatchAnswer, metadata, options)
+      // As the library does it: the next call goes to another member.
+      stream.on('error', error => stream.writable && this.pool.markFailed(resource, error))
+      return stream
+    })
+  }
+}
+
 /** Connects lazily. Throws when a key does not fit its certificate, or what should be PEM is none. */
 export function etcdClient(
   { endpoints, username, password }: EtcdAddress,
   tls: TlsFiles | undefined,
   clock: Clock,
-): Etcd3 {
+): EtcdClient {
   // The library's defaults repeat writes after unknown outcomes, and answer "broken circuit" long after etcd is back.
   // Of several members, though, a dead one is left out for some seconds.
   const host =
@@ -38,7 +60,7 @@ export function etcdClient(
       ? () =>
           circuitBreaker(handleWhen(isRecoverableError), { halfOpenAfter: 3_000, breaker: new ConsecutiveBreaker(1) })
       : () => noop
-  return new Etcd3({
+  return new EtcdClient({
     hosts: [...endpoints],
     grpcOptions,
     faultHandling: { global: noop, host },

@@ -21,7 +21,9 @@ export interface FleetContents {
   readonly intents: ReadonlyMap<ObjectKey, StandingIntent>
   readonly flags: ReadonlyMap<string, string>
   counts(): { readonly present: number; readonly rejected: number; readonly missing: number }
-  census(ttlMs: number, now: Monotonic): Omit<Census, 'inSight'>
+  census(ttlMs: number, now: Monotonic): Pick<Census, 'present' | 'missing' | 'vanishedLately'>
+  /** Looks at every node. Silent is who has a lease, and was not heard for longer than `afterMs`. */
+  silence(afterMs: number, ttlMs: number, now: Monotonic): Pick<Census, 'silent' | 'silencedLately'>
   /** Takes `entries` for all there is. `unseenSince`: the moment until which nothing was missed, if there is one. */
   replace(entries: readonly RegistryEntry[], unseenSince: Monotonic | undefined, now: Monotonic): void
   /** Gives the node that the change is about. */
@@ -39,6 +41,8 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
   const missing = new Map<ObjectKey, Monotonic>()
   /** Keys that are still there though their RTCNode is gone. */
   const forgotten = new Set<ObjectKey>()
+  /** What the keys that are there are about: taken apart once, not with each beat. */
+  const meanings = new Map<string, RegistryKey>()
   let present = 0
   let rejected = 0
 
@@ -50,6 +54,14 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
     rejected += Number(after.rejected !== undefined) - Number(before?.rejected !== undefined)
     if (after.present) missing.delete(node)
     else if (before?.present && !forgotten.delete(node) && !wasToldToLeave(node)) missing.set(node, now)
+  }
+
+  function meaningOf(key: string): RegistryKey | undefined {
+    const known = meanings.get(key)
+    if (known) return known
+    const meaning = parseKey(prefix, key)
+    if (meaning) meanings.set(key, meaning)
+    return meaning
   }
 
   function wasToldToLeave(node: ObjectKey): boolean {
@@ -96,8 +108,22 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
       for (const since of missing.values()) if (now - since <= ttlMs) vanishedLately += 1
       return { present, missing: missing.size, vanishedLately }
     },
+    silence(afterMs, ttlMs, now) {
+      let silent = 0
+      let silencedLately = 0
+      for (const [node, record] of nodes) {
+        // Who writes what cannot be read is heard, too.
+        if (!record.present || record.leaseId === undefined || record.rejected || forgotten.has(node)) continue
+        const forMs = now - (record.beatAt ?? record.since)
+        if (forMs <= afterMs || forMs > MISSED_FOR_MS) continue
+        silent += 1
+        if (forMs <= afterMs + ttlMs) silencedLately += 1
+      }
+      return { silent, silencedLately }
+    },
     replace(entries, unseenSince, now) {
-      const known = entries.map(entry => ({ entry, key: parseKey(prefix, entry.key) }))
+      meanings.clear()
+      const known = entries.map(entry => ({ entry, key: meaningOf(entry.key) }))
       const vanished = new Set([...nodes].filter(([, record]) => record.present).map(([node]) => node))
       for (const { entry, key } of known) {
         if (key?.kind !== 'node') continue
@@ -111,10 +137,14 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
       for (const { entry, key } of known) if (key && key.kind !== 'node') put(key, entry, now)
     },
     apply(change, now) {
-      const key = parseKey(prefix, change.type === 'put' ? change.entry.key : change.key)
+      const name = change.type === 'put' ? change.entry.key : change.key
+      const key = meaningOf(name)
       if (!key) return undefined
       if (change.type === 'put') put(key, change.entry, now)
-      else remove(key, now)
+      else {
+        meanings.delete(name)
+        remove(key, now)
+      }
       return key.kind === 'flag' ? undefined : key.node
     },
     forget(node) {

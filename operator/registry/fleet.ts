@@ -8,7 +8,7 @@ import { announcements } from './announcements.ts'
 import type { RegistryConnection } from './connection.ts'
 import { fleetContents } from './fleet-contents.ts'
 import { judge } from './fleet-state.ts'
-import { freezeCause, freezeCauses, frozenAtStart, nextFreeze } from './freeze.ts'
+import { freezeCauses, frozenAtStart, nextFreeze } from './freeze.ts'
 import { listeners } from './listeners.ts'
 import { materialOf } from './material.ts'
 import type { RegistryMetrics } from './metrics.ts'
@@ -75,6 +75,8 @@ const SWEEP_MS = 1_000
 
 export function fleetView(connection: RegistryConnection, options: FleetViewOptions): FleetView {
   const { clock, log, metrics, staleAfterMs = STALE_AFTER_MS, ttlMs = 10_000 } = options
+  // Beats of nodes are spread over one of their three periods: when the first is stale, all that fell silent with it must count.
+  const silentAfterMs = (staleAfterMs * 2) / 3
   const contents = fleetContents(connection.prefix, cause =>
     metrics?.rtcnode_registry_rejected_values_total.inc({ cause }),
   )
@@ -82,6 +84,7 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
   const healthListeners = listeners<[]>('health of the fleet view', log)
   let sight: Sight = noSightYet(clock.monotonic())
   let freeze = frozenAtStart(clock.monotonic())
+  let silence = { silent: 0, silencedLately: 0 }
   let toldHealth = 'unsynced frozen'
   let failure: string | undefined
 
@@ -121,9 +124,8 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     const now = clock.monotonic()
     const inSight = sightNow().state === 'clear'
     const wasThawed = freeze.state === 'thawed'
-    freeze = nextFreeze(freeze, { inSight, ...contents.census(ttlMs, now) }, ttlMs, now)
-    if (wasThawed && freeze.state === 'frozen')
-      metrics?.rtcnode_registry_freezes_total.inc({ cause: freezeCause(freeze) })
+    freeze = nextFreeze(freeze, { inSight, ...contents.census(ttlMs, now), ...silence }, ttlMs, now)
+    if (wasThawed && freeze.state === 'frozen') metrics?.rtcnode_registry_freezes_total.inc({ cause: freeze.cause })
     const newHealth = `${inSight ? 'synced' : 'unsynced'} ${freeze.state}`
     if (newHealth === toldHealth) return
     log.info('the view of the registry has changed', { from: toldHealth, to: newHealth, ...health() })
@@ -132,17 +134,19 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
     healthListeners.tell()
   }
 
-  /** Time alone makes nodes stale, ends freezes, and takes the registry out of sight. */
+  /** Time alone makes nodes stale, begins and ends freezes, and takes the registry out of sight. */
   function sweep(): void {
     const now = clock.monotonic()
     const seen = sightNow()
-    if (seen.state === 'clear') {
-      contents.expire(seen.since, now)
-      for (const [key, { beatAt }] of contents.nodes) {
-        if (beatAt !== undefined && now - beatAt > staleAfterMs) changes.tellIfMaterial(key)
-      }
-    }
+    if (seen.state !== 'clear') return reckon()
+    contents.expire(seen.since, now)
+    // While the registry is silent itself (it is asked each 2 s), or we were, the silence of nodes is none of theirs.
+    if (now - seen.heardAt < silentAfterMs / 2) silence = contents.silence(silentAfterMs, ttlMs, now)
+    // First, so that nobody who is told of a stale node finds the view not frozen yet.
     reckon()
+    for (const [key, { beatAt }] of contents.nodes) {
+      if (beatAt !== undefined && now - beatAt > staleAfterMs) changes.tellIfMaterial(key)
+    }
   }
 
   function onWhole(entries: readonly RegistryEntry[], cause: ResyncCause): void {

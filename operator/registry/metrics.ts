@@ -16,7 +16,7 @@ export const registryMetricTable = {
   rtcnode_registry_in_sight: { kind: 'gauge', help: '1 while the registry is seen by this replica.', labels: [] },
   rtcnode_registry_freezes_total: {
     kind: 'counter',
-    help: 'How often a freeze has begun, by cause: out-of-sight, vanished (many keys at once).',
+    help: 'How often a freeze has begun, by cause: out-of-sight, vanished (many keys at once), silent (many nodes at once).',
     labels: ['cause'],
   },
   rtcnode_registry_frozen: { kind: 'gauge', help: '1 while missing keys may not be taken for dead nodes.', labels: [] },

@@ -3,6 +3,7 @@
 import type { ZodError } from 'zod'
 import { type Heartbeat, heartbeatSchema, type PlainLoad, plainLoadSchema } from '../api/heartbeat.ts'
 import { type Intent, intentSchema } from '../api/intent.ts'
+import { quickCheck } from '../api/quick-check.ts'
 
 export const MAX_VALUE_BYTES = 16 * 1024
 
@@ -21,10 +22,13 @@ export type ParsedRegistration =
   | { readonly form: 'plain'; readonly load: PlainLoad }
   | Rejected
 
+const isHeartbeat = quickCheck(heartbeatSchema.unwrap())
+
 export function parseRegistration(bytes: Uint8Array): ParsedRegistration {
   const read = parseObject(bytes)
   if ('form' in read) return read
   const { object } = read
+  if (isHeartbeat(object)) return { form: 'full', heartbeat: Object.freeze(object) }
   if (!('podUID' in object) && 'cpu' in object && 'mem' in object && 'streams' in object) {
     const plain = plainLoadSchema.safeParse(object)
     return plain.success ? { form: 'plain', load: plain.data } : invalid(plain.error)

@@ -24,6 +24,10 @@ const remedies: readonly (readonly [sign: RegExp, words: Words])[] = [
     /permission denied|user name is empty|user name not found|invalid user ID/i,
     at => `${whoWeAre(at)}: it has no right to do this`,
   ],
+  [
+    /database space exceeded/i,
+    at => `the registry at ${where(at)} is full and takes no heartbeats: docs/operations.md`,
+  ],
   [/certificate is not yet valid/i, () => 'the certificate of the registry is not valid yet: compare the clocks'],
   [
     /unsuitable certificate purpose/i,

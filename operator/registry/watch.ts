@@ -1,7 +1,7 @@
 // Keeps a listener in step with a part of the registry: all of it first, then each change, and all of it again whenever
 // a change could have been missed. It never resumes a broken watch: reading all (0.1 s for 10,000 keys) needs no proof
 // that history did not change underneath, and survives cuts, compaction and lost data alike. Used by fleet and agent.
-import { GRPCResourceExhastedError, type IKeyValue, type IWatchResponse } from 'etcd3'
+import { GRPCResourceExhastedError } from 'etcd3'
 import type { Clock } from '../ambient/clock.ts'
 import { jittered, type Random } from '../ambient/random.ts'
 import type { Logger } from '../telemetry/log.ts'
@@ -9,6 +9,7 @@ import type { RegistryConnection } from './connection.ts'
 import { RegistryError } from './errors.ts'
 import { MAX_VALUE_BYTES } from './parse.ts'
 import { SILENT_MS } from './sight.ts'
+import type { WatchAnswer, WatchedPair } from './watch-answer.ts'
 
 export interface RegistryEntry {
   readonly key: string
@@ -141,11 +142,11 @@ async function follow(
   let newestRevision = whole.revision
   let cancelTick = (): void => undefined
 
-  function take(response: IWatchResponse): ResyncCause | undefined {
+  function take(answer: WatchAnswer): ResyncCause | undefined {
     // Also when this process was stopped: what waited in the socket since is old, however fresh it comes in.
     if (clock.monotonic() - heardAt > SILENT_MS) return 'silent'
     heardAt = clock.monotonic()
-    const { header, compact_revision, canceled, created, events } = response
+    const { header, compact_revision, canceled, created, events } = answer
     if (compact_revision !== '0') return 'compacted'
     if (canceled) return 'disconnected'
     if (header.cluster_id !== whole.clusterId) return 'went-backwards'
@@ -154,9 +155,12 @@ async function follow(
     // The member that serves the watch may lag the one that was read, at first: only later may it be held to it.
     if (!created && revision < newestRevision) return 'went-backwards'
     newestRevision = Math.max(newestRevision, revision)
-    if (events.some(event => !event.kv)) return 'garbage'
-    const news = events.filter(({ kv }) => Number(kv.mod_revision) > whole.revision)
-    if (news.length > 0) listener.onChanges(news.map(event => toChange(event.type, event.kv)))
+    const news: RegistryChange[] = []
+    for (const { type, kv } of events) {
+      if (!kv) return 'garbage'
+      if (Number(kv.mod_revision) > whole.revision) news.push(toChange(type, kv))
+    }
+    if (news.length > 0) listener.onChanges(news)
     else if (!created) listener.onProgress()
     return undefined
   }
@@ -171,8 +175,8 @@ async function follow(
         cancelTick = clock.after(PROGRESS_EVERY_MS, tick)
       }
       stream
-        .on('data', response => {
-          const broken = take(response)
+        .on('data', answer => {
+          const broken = take(answer)
           if (broken) resolve(broken)
         })
         .on('error', error => {
@@ -207,12 +211,12 @@ function bounds(range: WatchOptions['range']): { first: Buffer; end?: Buffer } {
   return { first, end }
 }
 
-const toChange = (type: string, kv: IKeyValue): RegistryChange =>
+const toChange = (type: string, kv: WatchedPair): RegistryChange =>
   type.toLowerCase() === 'delete'
     ? { type: 'delete', key: kv.key.toString(), revision: Number(kv.mod_revision) }
     : { type: 'put', entry: toEntry(kv) }
 
-const toEntry = ({ key, value, mod_revision, lease }: IKeyValue): RegistryEntry => ({
+const toEntry = ({ key, value, mod_revision, lease }: WatchedPair): RegistryEntry => ({
   key: key.toString(),
   value: value.length > MAX_VALUE_BYTES ? Buffer.from(value.subarray(0, MAX_VALUE_BYTES + 1)) : value,
   revision: Number(mod_revision),

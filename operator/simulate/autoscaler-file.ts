@@ -2,7 +2,8 @@
 import { isNode, LineCounter, parseAllDocuments } from 'yaml'
 import type { z } from 'zod'
 import { API_VERSION } from '../api/meta.ts'
-import { RTCAutoscalerKind, type RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
+import { RTCAutoscalerKind } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler-spec.ts'
 import { scheduleComplaints } from '../autoscaler/deciding/schedule.ts'
 import { BadInputError, shown } from './bad-input.ts'
 

@@ -1,7 +1,7 @@
 // `rtcnode simulate`: reads the files, runs all policies, prints the table, writes the page. Loaded by main.ts when it is chosen.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { z } from 'zod'
-import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler-spec.ts'
 import { readAutoscaler } from './autoscaler-file.ts'
 import { BadInputError, shown } from './bad-input.ts'
 import { type Contest, contest, goalOf, type Result } from './contest.ts'

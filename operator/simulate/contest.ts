@@ -1,6 +1,6 @@
 // Who is compared with whom: our policy as an RTCAutoscaler says, what people use today, and the minimum that nobody can be below.
 // Called by the command and by the benchmarks.
-import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler-spec.ts'
 import { chanceOf } from './chance.ts'
 import { clairvoyantMinimum, type Minimum } from './clairvoyant.ts'
 import { hpaOnCpu, hpaOnSessions, keda, kedaOnServing } from './hpa-policies.ts'

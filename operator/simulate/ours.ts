@@ -1,7 +1,7 @@
 // Our policy: the RTCAutoscaler's own code, and a pool. What the controller and the keeper of loads do with what the cluster and
 // the registry tell them, this does with the simulated world; every judgement is theirs.
 import { type Instant, monotonic } from '../ambient/clock.ts'
-import type { RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler-spec.ts'
 import { learn, newMemory, noteChange, recommend } from '../autoscaler/deciding/core.ts'
 import type { NodeSample } from '../autoscaler/learning/snapshot.ts'
 import { hear, loadTerms, miss, type NodeLoad, unheard } from '../load/node-load.ts'

@@ -1,5 +1,6 @@
 // The RTCAutoscaler of built-in workloads, for those who hand in none of their own.
-import { RTCAutoscalerKind, type RTCAutoscalerSpec } from '../api/rtcautoscaler.ts'
+import { RTCAutoscalerKind } from '../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../api/rtcautoscaler-spec.ts'
 import { joinP99Ms, type SfuModel } from './sfu-model.ts'
 
 /** A goal that nodes keep up to 80 % of their CPU, and all defaults. */

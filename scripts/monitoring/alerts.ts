@@ -140,7 +140,7 @@ export const alerts: readonly Alert[] = [
     for: '5m',
     expr: 'min by (namespace) (rtcnode_registry_frozen) == 1',
     summary: 'Nothing is killed or scaled in, because the registry cannot be trusted',
-    description: 'Many registrations vanished at once, or the registry is out of sight.',
+    description: 'Many nodes vanished from the registry or fell silent in it at once, or it is out of sight.',
   },
   {
     name: 'RTCNodeRegistryValuesRejected',

@@ -23,7 +23,7 @@ export interface Beats extends AsyncDisposable {
 
 const BEAT_MS = 3_000
 const SLOTS = 30
-const PUTS_PER_TRANSACTION = 100
+export const PUTS_PER_TRANSACTION = 100
 /** One lease for all, long enough for every benchmark: leases cost etcd and agents, not the operator. */
 const TTL_SECONDS = 3_600
 

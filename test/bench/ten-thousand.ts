@@ -1,7 +1,7 @@
 // Ten thousand RTCNodes on one operator: its memory, its CPU while all of them beat, and how soon a restarted one is ready.
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Pod } from '../../operator/api/core.ts'
-import { startBeats } from './beats.ts'
+import { PUTS_PER_TRANSACTION, startBeats } from './beats.ts'
 import type { Benchmark } from './figure.ts'
 import { momentsOf } from './moments.ts'
 import { createPool, patchPool } from './pool-manifest.ts'
@@ -17,8 +17,9 @@ export const tenThousand: Benchmark = {
   name: 'ten-thousand',
   title: 'Ten thousand nodes',
   method: `A pool of 10 RTCNodes, with a pod each on fake nodes, is scaled to ${COUNT}. All beat each 3 s with full heartbeats that are
-never the same twice, written to etcd by one cheap writer: the machine could not carry ${COUNT} agents beside everything else, and the operator
-cannot tell the difference. CPU is that of the operator's process over ${BEAT_SECONDS} s of beats with nothing else to do; memory is its resident set after
+never the same twice, written to etcd by one cheap writer: the machine could not carry ${COUNT} agents beside everything else. It puts
+${PUTS_PER_TRANSACTION} keys a transaction, which come to the operator as one message; agents put theirs one by one, which costs its reader about a third more
+(34 against 26 µs a beat, all threads, both measured by themselves). CPU is that of the operator's process over ${BEAT_SECONDS} s of beats with nothing else to do; memory is its resident set after
 that. A restart goes from the start of the process until /readyz answers 200, which means: all caches and the fleet view
 are complete.`,
   async run(log) {

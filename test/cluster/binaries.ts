@@ -21,25 +21,33 @@ interface Recipe {
   isExtra?: true
 }
 
-// Unset, these are not semantic versions, and kubectl's skew check, kubelet's version and Helm's kubeVersion break.
-const kubernetesVersion = Object.fromEntries(
-  ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap(variablesOf => [
-    [`${variablesOf}.gitVersion`, 'v1.36.3'],
-    [`${variablesOf}.gitMajor`, '1'],
-    [`${variablesOf}.gitMinor`, '36'],
-  ]),
-)
+/** Unset, these are not semantic versions, and kubectl's skew check, kubelet's version and Helm's kubeVersion break. */
+const kubernetesVersion = (minor: number, patch: number): Record<string, string> =>
+  Object.fromEntries(
+    ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap(variablesOf => [
+      [`${variablesOf}.gitVersion`, `v1.${minor}.${patch}`],
+      [`${variablesOf}.gitMajor`, '1'],
+      [`${variablesOf}.gitMinor`, `${minor}`],
+    ]),
+  )
 
 const kubernetes = (command: string, takes: string): Recipe => ({
   module: 'modules/controlplane',
   package: `k8s.io/kubernetes/cmd/${command}`,
-  variables: kubernetesVersion,
+  variables: kubernetesVersion(36, 3),
   takes,
 })
 
 const recipes = {
   etcd: { module: 'modules/etcd', package: 'go.etcd.io/etcd/server/v3', takes: '1 min' },
   'kube-apiserver': kubernetes('kube-apiserver', '3 min'),
+  /** The oldest that the chart says it supports. */
+  'kube-apiserver-oldest': {
+    module: 'modules/kube-apiserver-oldest',
+    package: 'k8s.io/kubernetes/cmd/kube-apiserver',
+    variables: kubernetesVersion(32, 0),
+    takes: '6 min',
+  },
   'kube-controller-manager': kubernetes('kube-controller-manager', '2 min'),
   'kube-scheduler': kubernetes('kube-scheduler', '20 s'),
   kubectl: kubernetes('kubectl', '30 s'),

@@ -34,10 +34,14 @@ export interface ClusterOptions {
   hostLostAfterSeconds?: number
   /** Both etcds with fsync, for tests that kill one. */
   durable?: boolean
+  /** What the database of the registry may grow to, for tests that fill it. */
+  registryQuotaMiB?: number
   /** The registry speaks only mutual TLS. */
   registryTls?: boolean
   /** Logs every write to the API server into `auditLogPath`, one JSON object a line; `reads too`: all that is asked of it. */
   auditLog?: boolean | 'reads too'
+  /** The API server, and it alone, is of the oldest Kubernetes that is supported. */
+  oldestApiserver?: boolean
   /** Admission plugins of the API server, besides those that are on by default. */
   admissionPlugins?: readonly string[]
   /** Told what takes long; default: standard error. */
@@ -72,7 +76,7 @@ export interface Cluster extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-const controlPlaneBinaries = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubectl'] as const
+const controlPlaneBinaries = ['etcd', 'kube-controller-manager', 'kube-scheduler', 'kubectl'] as const
 
 /** Resolves when pods can be created in the namespace `default`, and all fake nodes and hosts are ready. */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
@@ -89,9 +93,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
 async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promise<Cluster> {
   const { hosts = 0, kwokNodes = 0, services = false, durable = false, highThroughput = false } = options
   const { autoscaling = false, hpaPeriodSeconds = 1, log = console.error } = options
-  const binaries = await ensureBinaries(kwokNodes > 0 ? [...controlPlaneBinaries, 'kwok'] : controlPlaneBinaries, {
-    log,
-  })
+  const apiserverName = options.oldestApiserver === true ? 'kube-apiserver-oldest' : 'kube-apiserver'
+  const names = [...controlPlaneBinaries, apiserverName, ...(kwokNodes > 0 ? (['kwok'] as const) : [])] as const
+  const binaries = await ensureBinaries(names, { log })
 
   let stopping: Promise<void> | undefined
   const stop = () => (stopping ??= undo.disposeAsync())
@@ -109,14 +113,21 @@ async function start(options: ClusterOptions, undo: AsyncDisposableStack): Promi
   const etcdOptions = { folder, ports, durable, binary: binaries.etcd }
   const [etcd, registry, site] = await together([
     started(startEtcd({ ...etcdOptions, name: 'etcd', address: '127.0.0.1' })),
-    started(startRegistry({ ...etcdOptions, address, mutualTls: options.registryTls ?? false })),
+    started(
+      startRegistry({
+        ...etcdOptions,
+        address,
+        mutualTls: options.registryTls ?? false,
+        ...(options.registryQuotaMiB !== undefined && { quotaMiB: options.registryQuotaMiB }),
+      }),
+    ),
     started(prepareSite(folder, address, ports)),
   ])
   const { api, apiserverUrl, authority, kubeconfigPath } = site
   const auditLogPath = options.auditLog ? join(folder, 'audit.log') : undefined
   const apiserver = await started(
     startApiserver(site, {
-      binary: binaries['kube-apiserver'],
+      binary: binaries[apiserverName],
       etcdUrl: etcd.url,
       withHosts: hosts > 0,
       highThroughput,

@@ -15,6 +15,8 @@ export interface EtcdOptions {
   address: string
   /** With fsync. Without it etcd is several times faster, and what it acknowledged may be lost when it is killed. */
   durable: boolean
+  /** What its database may grow to. Default: what etcd says, 2 GiB. */
+  quotaMiB?: number
   /** Paths; with them clients must show a certificate of that authority. */
   tls?: { ca: string; cert: string; key: string }
 }
@@ -24,7 +26,8 @@ export interface Etcd extends Server {
   dataFolder: string
 }
 
-export async function startEtcd({ binary, folder, name, ports, address, durable, tls }: EtcdOptions): Promise<Etcd> {
+export async function startEtcd(options: EtcdOptions): Promise<Etcd> {
+  const { binary, folder, name, ports, address, durable, quotaMiB, tls } = options
   const url = `${tls ? 'https' : 'http'}://${address}:${await ports.take()}`
   const peerUrl = `http://127.0.0.1:${await ports.take()}`
   const metricsUrl = `http://127.0.0.1:${await ports.take()}`
@@ -42,6 +45,7 @@ export async function startEtcd({ binary, folder, name, ports, address, durable,
       `--initial-cluster=default=${peerUrl}`,
       `--listen-metrics-urls=${metricsUrl}`,
       ...(durable ? [] : ['--unsafe-no-fsync']),
+      ...(quotaMiB === undefined ? [] : [`--quota-backend-bytes=${quotaMiB * 2 ** 20}`]),
       ...(tls
         ? [`--trusted-ca-file=${tls.ca}`, `--cert-file=${tls.cert}`, `--key-file=${tls.key}`, '--client-cert-auth']
         : []),

@@ -1,7 +1,7 @@
 // Container images without a container builder: one layer, packed from a list of files into the archive that `docker save`
 // makes and `ctr images import` takes. The same content always gives the same bytes, kept in the user's cache folder.
 import { createHash } from 'node:crypto'
-import { createReadStream, createWriteStream, existsSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs'
 import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -21,12 +21,37 @@ export interface Image {
 }
 
 export type TestImage = 'pause' | 'coredns' | 'etcd' | 'livekit' | 'operator'
-export const imageName = (image: TestImage): string => `rtcnode.test/${image}:1`
+export const imageName = (image: TestImage, tag = '1'): string => `rtcnode.test/${image}:${tag}`
 
 /** Path of the archive of one of our images; builds what is missing. `operator` needs `make build` to have run. */
 export async function ensureImage(image: TestImage, { log }: { log: (line: string) => void }): Promise<string> {
   return packImage({ name: imageName(image), ...(await contents[image](log)) })
 }
+
+/** The operator's of another version, which is its tag: the same program, which only tells another version of itself. */
+export async function ensureOperatorOf(version: string, { log }: { log: (line: string) => void }): Promise<string> {
+  const image = await contents.operator(log)
+  const told = /(name:"rtcnode-operator",version:)"[^"]+"/
+  const text = readFileSync(program, 'utf8')
+  if (!told.test(text)) throw new Error(`${program} tells its version in another way now: adapt test/cluster/images.ts`)
+  const files = { ...image.files, '/app/rtcnode.js': { text: text.replace(told, `$1"${version}"`) } }
+  return packImage({ ...image, name: imageName('operator', version), files })
+}
+
+const root = join(import.meta.dirname, '../..')
+const program = join(root, 'dist/rtcnode.js')
+
+/** As the Dockerfile makes it, on top of its base. A test compares the two. */
+export const operatorImage = {
+  files: {
+    '/usr/bin/node': join(root, 'node_modules/node/bin/node'),
+    '/app/rtcnode.js': program,
+    '/app/package.json': { text: '{"type":"module"}\n' },
+  },
+  entrypoint: ['node', '/app/rtcnode.js'],
+  env: { NODE_ENV: 'production' },
+  user: 65532,
+} satisfies Omit<Image, 'name'>
 
 const contents: Record<TestImage, (log: (line: string) => void) => Promise<Omit<Image, 'name'>>> = {
   async pause(log) {
@@ -48,29 +73,19 @@ const contents: Record<TestImage, (log: (line: string) => void) => Promise<Omit<
     return { files: { '/livekit-server': server }, entrypoint: ['/livekit-server'] }
   },
   async operator() {
-    const root = join(import.meta.dirname, '../..')
-    const program = join(root, 'dist/rtcnode.js')
     if (!existsSync(program)) throw new Error(`${program} is not there yet: run \`make build\` first`)
-    const node = join(root, 'node_modules/node/bin/node')
     const authorities = '/etc/ssl/certs/ca-certificates.crt'
-    return {
-      files: {
-        ...(await sharedLibraries(node)),
-        ...(existsSync(authorities) && { [authorities]: authorities }),
-        '/usr/bin/node': node,
-        '/app/rtcnode.js': program,
-        '/app/package.json': { text: '{"type":"module"}\n' },
-      },
-      entrypoint: ['node', '/app/rtcnode.js'],
-      env: { NODE_ENV: 'production' },
-      user: 65532,
+    const base = {
+      ...(await sharedLibraries(operatorImage.files['/usr/bin/node'])),
+      ...(existsSync(authorities) && { [authorities]: authorities }),
     }
+    return { ...operatorImage, files: { ...base, ...operatorImage.files } }
   },
 }
 
 /** At the paths where the loader will look for them in the image too. */
-async function sharedLibraries(program: string): Promise<Record<string, string>> {
-  const lines = (await run('ldd', [program])).split('\n')
+async function sharedLibraries(binary: string): Promise<Record<string, string>> {
+  const lines = (await run('ldd', [binary])).split('\n')
   const paths = lines.map(line => /(\/\S+) \(0x/.exec(line)?.[1]).filter(path => path !== undefined)
   return Object.fromEntries(paths.map(path => [path, path]))
 }

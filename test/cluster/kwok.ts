@@ -46,7 +46,8 @@ const readStages = (name: string): string => readFileSync(join(import.meta.dirna
 
 /** Creates `count` fake nodes named kwok-0 … and waits until the scheduler may use all of them. */
 export async function createFakeNodes(api: ApiClient, count: number): Promise<void> {
-  await Promise.all(Array.from({ length: count }, (_, index) => api.call('POST', '/api/v1/nodes', fakeNode(index))))
+  const nodes = Array.from({ length: count }, (_, index) => oneOfMany(index))
+  await Promise.all(nodes.map(node => api.call('POST', '/api/v1/nodes', node)))
   await until(
     `${count} fake nodes ready`,
     async signal => {
@@ -67,32 +68,43 @@ const isUntainted = (node: NodeTaints): boolean => (node.spec.taints ?? []).ever
 
 const fakeTaint = { key: 'kwok.x-k8s.io/node', value: 'fake', effect: 'NoSchedule' }
 
-function fakeNode(index: number): object {
-  const name = `kwok-${index}`
-  const room = { cpu: '64', memory: '256Gi', pods: '1000' }
-  return {
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: {
-      name,
-      annotations: { 'kwok.x-k8s.io/node': 'fake' },
-      labels: {
-        type: 'kwok',
-        'kubernetes.io/hostname': name,
-        'kubernetes.io/os': 'linux',
-        'topology.kubernetes.io/region': 'region-a',
-        'topology.kubernetes.io/zone': `region-a-${index % 3}`,
-      },
-    },
-    spec: { taints: [fakeTaint] },
-    status: {
-      capacity: room,
-      allocatable: room,
-      // Of its own, so that pods with host network on two nodes have two addresses.
-      addresses: [
-        { type: 'InternalIP', address: `10.201.${index >> 8}.${index & 255}` },
-        { type: 'Hostname', address: name },
-      ],
-    },
-  }
+export interface FakeNode {
+  readonly name: string
+  readonly address: string
+  readonly room: { readonly cpu: string; readonly memory: string; readonly pods: string }
+  readonly labels?: Readonly<Record<string, string>>
+  readonly taint: { readonly key: string; readonly value?: string; readonly effect: string }
 }
+
+/** A Node object that kwok looks after. */
+export const fakeNode = ({ name, address, room, labels, taint }: FakeNode): object => ({
+  apiVersion: 'v1',
+  kind: 'Node',
+  metadata: {
+    name,
+    annotations: { 'kwok.x-k8s.io/node': 'fake' },
+    labels: { type: 'kwok', 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', ...labels },
+  },
+  spec: { taints: [taint] },
+  status: {
+    capacity: room,
+    allocatable: room,
+    addresses: [
+      { type: 'InternalIP', address },
+      { type: 'Hostname', address: name },
+    ],
+  },
+})
+
+const oneOfMany = (index: number): object =>
+  fakeNode({
+    name: `kwok-${index}`,
+    // Of its own, so that pods with host network on two nodes have two addresses.
+    address: `10.201.${index >> 8}.${index & 255}`,
+    room: { cpu: '64', memory: '256Gi', pods: '1000' },
+    labels: {
+      'topology.kubernetes.io/region': 'region-a',
+      'topology.kubernetes.io/zone': `region-a-${index % 3}`,
+    },
+    taint: fakeTaint,
+  })

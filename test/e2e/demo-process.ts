@@ -52,7 +52,7 @@ export function startDemo(
 export function endsWell(demo: Demo): void {
   const verdict = demo.output().trimEnd().split('\n').at(-1) ?? ''
   assert.match(verdict, /^PASSED · 3 nodes Running in \d/)
-  assert.match(verdict, / · pool open in \d\S* s, [2-9] reopened, 3 rolled out · autoscaled 2→\d\S*→2 · /)
+  assert.match(verdict, / · pool open in \d\S* s, [2-9] reopened, 3 rolled out · autoscaled 2→\d\S*→[23] · /)
   const [, joined, left] =
     / · (\d+) joined, (\d+) left by themselves, 3 moved at the deadline · cut: 0 · /.exec(verdict) ?? []
   assert.equal(Number(joined), Number(left) + 3, verdict)

@@ -1,17 +1,29 @@
-// The product as it is shipped, on real hosts: Helm installs it, people call over its SFUs, and what is done to it is what is
-// done to every release: upgrade, rollback, pods that die, a volume that is lost, uninstall. Nobody in a call may notice.
-// Needs root and a few Debian packages, which it installs.
+// The product as it is shipped, on real hosts: Helm installs it, people call over its SFUs, two real ones and a hundred simulated
+// ones, and what is done to it is what is done to every release: upgrade, rollback, pods that die, volumes that are lost,
+// uninstall. Nobody in a call may notice. Needs root and a few Debian packages, which it installs.
 import assert from 'node:assert/strict'
 import { after, afterEach, before, suite, test } from 'node:test'
 import { isDeepStrictEqual } from 'node:util'
 import type { Pod } from '../../operator/api/core.ts'
+import { keyOf } from '../../operator/api/meta.ts'
+import type { RTCNode } from '../../operator/api/rtcnode.ts'
 import { ensureHostPackages } from '../cluster/debian.ts'
 import { leftBehind } from '../cluster/left-behind.ts'
 import { until } from '../cluster/until.ts'
 import { breachesOf } from '../integration/harness/laws.ts'
 import { readyOf } from '../integration/harness/scene.ts'
 import type { Load } from '../load/loader.ts'
-import { type Installation, isReady, NAMESPACE, POOL, RELEASE, SFUS, startInstallation } from './installation.ts'
+import { CROWD, type Crowd } from './crowd.ts'
+import {
+  type Installation,
+  isReady,
+  NAMESPACE,
+  PATIENCE,
+  POOL,
+  RELEASE,
+  SFUS,
+  startInstallation,
+} from './installation.ts'
 import { firstServingAt, toReadyMs } from './installation-times.ts'
 
 const log = (line: string) => console.error(line)
@@ -20,16 +32,18 @@ const hosts = await ensureHostPackages({ log })
 const skip = hosts.possible || process.env['CI'] === 'true' ? false : hosts.because
 
 const PEOPLE = 3
+const CROWD_SIZE = 100
 
 suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
   let it: Installation
   let thereBefore: string[]
   let calls: Load[] = []
   let sfus: Pod[] = []
+  let crowd: Crowd | undefined
 
   before(
     async () => {
-      it = await startInstallation(log)
+      it = await startInstallation(log, { formerVersion: true, crowd: true })
       thereBefore = await it.everything()
     },
     { timeout: 300_000 },
@@ -38,17 +52,18 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
     // Over all tests: the same pods, the same processes in them, and everybody where they were.
     assert.deepEqual(sfus.flatMap(disturbances), [], it.history.timeline(SFUS))
     for (const { cut, present } of calls) assert.deepEqual([cut, present().length], [[], PEOPLE])
+    assert.deepEqual(crowd?.harm() ?? [], [], it.history.timeline(NAMESPACE))
     assert.deepEqual(breachesOf(it.history, SFUS), [])
   })
   after(async () => {
-    await Promise.all(calls.map(call => call.stop()))
+    await Promise.all([...calls.map(call => call.stop()), crowd?.[Symbol.asyncDispose]()])
     await it[Symbol.asyncDispose]()
     assert.deepEqual(leftBehind(process.pid), [])
   })
 
-  test('one command installs it, and the first LiveKits serve', async t => {
+  test('one command installs a version, and the first LiveKits serve', async t => {
     const beganAt = Date.now()
-    await it.install()
+    await it.install('former')
     const installedAt = Date.now()
     await it.applyPool(2)
     await serving(2)
@@ -60,19 +75,31 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
     await allIsWell()
   })
 
+  test('a hundred simulated SFUs with people on them serve beside them', async () => {
+    crowd = await it.gatherCrowd(CROWD_SIZE)
+    await allIsWell()
+  })
+
   test('what was installed passes its own test', async () => {
     await it.helm(['test', RELEASE, '--timeout=60s'])
   })
 
-  test('an upgrade replaces operators and registry, its rollback does so again', async () => {
+  test('an upgrade replaces operators and registry, its rollback does so again, and the next upgrade too', async () => {
     const former = it.pods('operator')
     const generations = [uids()]
-    await it.upgrade({ operator: { podAnnotations: { generation: '2' } }, registry: { quotaMiB: 512 } })
-    generations.push(uids())
-    await allIsWell()
-    await it.helm(['rollback', RELEASE, '--wait', '--timeout=110s'])
-    generations.push(uids())
-    await allIsWell()
+    const images = [imagesOf(former)]
+    const replacedBy = async (change: Promise<unknown>) => {
+      await change
+      generations.push(uids())
+      images.push(imagesOf(it.pods('operator')))
+      await allIsWell()
+    }
+    await replacedBy(it.upgrade('present', { registry: { quotaMiB: 512 } }))
+    await replacedBy(it.helm(['rollback', RELEASE, '--wait', PATIENCE]))
+    await replacedBy(it.upgrade('present', { registry: { quotaMiB: 512 } }))
+    const [one, other] = images
+    assert.notDeepEqual(one, other)
+    assert.deepEqual(images, [one, other, one, other])
     await it.until('the former operators to end', () => former.every(pod => versionsOf(pod).at(-1)?.is === undefined))
     // By themselves, although the registry went away under them: nobody had to be killed.
     const ends = former.map(pod => versionsOf(pod).findLast(({ is }) => is)?.is?.status?.phase)
@@ -98,15 +125,38 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
 
   test('the registry loses its volume, and soon knows all SFUs again', async t => {
     const lostAt = Date.now()
-    await it.loseVolume()
+    await it.makeRegistryAnew(1)
     await allIsWell()
     t.diagnostic(`until all SFUs were seen again: ${seconds(Date.now() - lostAt)}`)
-    // Its users went with it; the next turn of the CronJob sets them up.
-    const inNamespace = `--namespace=${NAMESPACE}`
-    await it.cluster.kubectl(['create', 'job', 'its-turn', `--from=cronjob/${RELEASE}-certificates`, inNamespace])
-    await it.cluster.kubectl(['wait', '--for=condition=complete', 'job/its-turn', '--timeout=50s', inNamespace])
-    await assert.rejects(it.forgeHeartbeat('nobody'), /permission denied/)
+    await usersAreBack()
+  })
+
+  test('one member of the registry becomes three, which know all SFUs and their users', async () => {
+    await it.upgrade('present', { registry: { members: 3 } })
     await allIsWell()
+    await assert.rejects(it.forgeHeartbeat(`${SFUS}/nobody`), /permission denied/)
+  })
+
+  test('one of three is killed and comes back, another loses its volume and may not: two of three are enough', async () => {
+    const [killed, wiped] = it.pods('registry')
+    assert.ok(killed && wiped)
+    await it.kill(killed)
+    await restarted('registry', [killed])
+    await allIsWell()
+    await it.wipe(wiped)
+    // It would forget what it has promised the others.
+    await it.until('it to be turned away', () => {
+      const now = it.pods('registry').find(({ metadata }) => metadata.uid === wiped.metadata.uid)
+      return /has already been bootstrapped/.test(JSON.stringify(now?.status))
+    })
+    await allIsWell()
+    assert.equal(it.pods('registry').filter(isReady).length, 2)
+  })
+
+  test('made anew as the documents say, it has three members again', async () => {
+    await it.makeRegistryAnew(3)
+    await allIsWell()
+    await usersAreBack()
   })
 
   test('a host is drained of its operator, and the other one takes over', async () => {
@@ -134,14 +184,17 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
     calls = []
     sfus = []
     await it.cluster.kubectl(['delete', 'rtcp', POOL, `--namespace=${SFUS}`, '--wait=false'])
-    await it.until('all nodes to drain', () => it.nodes().every(node => readyOf(node)?.reason === 'WaitingForSessions'))
+    await it.cluster.kubectl(['delete', 'rtcp', CROWD, `--namespace=${CROWD}`, '--wait=false'])
+    const nodes = () => [...it.nodes(), ...(crowd?.nodes() ?? [])]
+    await it.until('all nodes to drain', () => nodes().every(node => readyOf(node)?.reason === 'WaitingForSessions'))
+    crowd?.leaveAll()
     for (const call of inCalls) {
       await call.leaveAll()
       const { joined, left, cut } = await call.summary()
       assert.deepEqual({ joined, left, cut }, { joined: PEOPLE, left: PEOPLE, cut: 0 })
     }
-    await it.until('no node', () => it.nodes().length === 0)
-    await it.helm(['uninstall', RELEASE, '--wait', '--timeout=110s'])
+    await it.until('no node', () => nodes().length === 0)
+    await it.helm(['uninstall', RELEASE, '--wait', PATIENCE])
     const left = async () => (await it.everything()).filter(object => !thereBefore.includes(object)).toSorted()
     // Some is collected after Helm has gone.
     await until('the rest to go', async () => isDeepStrictEqual(await left(), documented), { withinMs: 30_000 }).catch(
@@ -152,18 +205,25 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
   /** All SFUs are in the registry with all of their people, and an operator leads: it closes a node and opens it again. */
   async function allIsWell(): Promise<void> {
     await serving(2)
-    await it.registryKnows(Object.fromEntries(it.nodes().map(({ metadata }) => [metadata.name, PEOPLE])))
+    const people = Object.fromEntries(it.nodes().map(node => [keyOf(node), PEOPLE]))
+    await it.registryKnows({ ...people, ...crowd?.people })
     await it.scalePool(1)
     await it.until('a closed node', () => it.nodes().some(node => readyOf(node)?.reason === 'Cordoned'))
     await it.scalePool(2)
     await serving(2)
   }
 
-  const serving = (count: number) =>
-    it.until(
-      `${count} nodes to serve`,
-      () => it.nodes().filter(node => readyOf(node)?.reason === 'Serving').length === count,
-    )
+  async function serving(count: number): Promise<void> {
+    await it.until(`${count} nodes to serve`, () => it.nodes().filter(isServing).length === count)
+    await it.until('the crowd to serve', () => crowd?.nodes().every(isServing) ?? true)
+  }
+
+  /** They went with the data of the registry; the next turn of the CronJob sets them up. */
+  async function usersAreBack(): Promise<void> {
+    await it.keepCertificates()
+    await assert.rejects(it.forgeHeartbeat(`${SFUS}/nobody`), /permission denied/)
+    await allIsWell()
+  }
 
   const versionsOf = ({ metadata }: Pod) => it.history.pods(`${NAMESPACE}/${metadata.name}`)
 
@@ -187,6 +247,11 @@ suite('the chart on two real hosts', { skip, concurrency: 1 }, () => {
   }
 })
 
+const isServing = (node: RTCNode): boolean => readyOf(node)?.reason === 'Serving'
+
+const imagesOf = (pods: readonly Pod[]): string[] =>
+  pods.flatMap(({ spec }) => spec.containers.map(({ image = '' }) => image))
+
 const seconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
 
 /** By docs/decisions/0012-what-helm-may-delete.md, and what the namespaces hold. */
@@ -197,8 +262,10 @@ const documented = [
   'CustomResourceDefinition /rtcnodepools.rtcnode.io',
   'CustomResourceDefinition /rtcnodes.rtcnode.io',
   `Lease ${NAMESPACE}/rtcnode-operator`,
+  `Namespace /${CROWD}`,
   `Namespace /${SFUS}`,
   `Namespace /${NAMESPACE}`,
   'RTCNodeClass /livekit',
+  'RTCNodeClass /simulated', // the user's own
   `Secret ${SFUS}/livekit-keys`, // the user's own
 ]

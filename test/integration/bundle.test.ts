@@ -2,15 +2,16 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { allCrdsYaml } from '../../operator/crds.ts'
 import { bundle } from '../../scripts/bundle.ts'
 
+const root = join(import.meta.dirname, '../..')
 const folder = mkdtempSync(join(tmpdir(), 'rtcnode-bundle-test-'))
 const program = join(folder, 'rtcnode.js')
 before(async () => {
@@ -37,10 +38,23 @@ test('it simulates, and draws where there is no browser', async () => {
   const [trace, out] = [join(folder, 'trace.csv'), join(folder, 'page.html')]
   const rows = Array.from({ length: 25 }, (_, row) => `${1_767_603_600 + 300 * row},${50 + 10 * row}`)
   writeFileSync(trace, ['time,participants', ...rows].join('\n'))
-  const autoscaler = join(import.meta.dirname, '../../examples/autoscaler.yaml')
+  const autoscaler = join(root, 'examples/autoscaler.yaml')
   const { stdout } = await rtcnode('simulate', '--trace', trace, '--autoscaler', autoscaler, '--out', out)
   assert.match(stdout, /^RTCAutoscaler +\d/m)
   assert.equal(readFileSync(out, 'utf8').match(/<svg/g)?.length, 4)
+})
+
+test('of what the Dockerfile copies, its command makes the same file', async () => {
+  const there = join(folder, 'src')
+  const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8')
+  for (const [, from = '', to = ''] of dockerfile.matchAll(/^COPY (?!--)(.+) (\S+)$/gm)) {
+    for (const path of from.split(' '))
+      cpSync(join(root, path), join(there, to, to.endsWith('/') ? basename(path) : ''), { recursive: true })
+  }
+  symlinkSync(join(root, 'node_modules'), join(there, 'node_modules'))
+  const [, script = ''] = /^RUN node (\S+)/m.exec(dockerfile) ?? []
+  await promisify(execFile)(process.execPath, [script], { cwd: there, timeout: 300_000 })
+  assert.ok(readFileSync(join(there, 'dist/rtcnode.js')).equals(readFileSync(program)))
 })
 
 test('an agent without configuration names what is missing', async () => {

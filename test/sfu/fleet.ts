@@ -25,6 +25,8 @@ import { isOfNode, nodeOf, type SimulatedPod, simulatedPod } from './pod.ts'
 export interface FleetOptions {
   readonly kubeconfigPath: string
   readonly registry: RegistryOptions
+  /** Only the nodes in it, with the rights that their agents have in the registry. Default: all. */
+  readonly namespace?: string
 }
 
 export interface SfuFleet extends AsyncDisposable {
@@ -68,7 +70,8 @@ export interface Call {
 
 const EXITED = { 'sfu.rtcnode.io/exited': 'true' }
 
-export async function startFleet({ kubeconfigPath, registry }: FleetOptions): Promise<SfuFleet> {
+export async function startFleet({ kubeconfigPath, registry, namespace }: FleetOptions): Promise<SfuFleet> {
+  const selection = namespace === undefined ? {} : { namespace }
   const ambient = { clock: systemClock, random: systemRandom, log: silentLogger }
   const metrics = metricRegistry()
   const transport = await kubeTransport({
@@ -84,7 +87,7 @@ export async function startFleet({ kubeconfigPath, registry }: FleetOptions): Pr
   const living = new Map<Uid, SimulatedPod>()
   const ofNode = new Map<ObjectKey, SimulatedPod>()
   const intents = followIntents(
-    { ...ambient, connection },
+    { ...ambient, connection, ...selection },
     node => ofNode.get(node)?.seeIntent(intents.of(node)),
     stopping.signal,
   )
@@ -131,8 +134,10 @@ export async function startFleet({ kubeconfigPath, registry }: FleetOptions): Pr
   const nodes = resourceClient(transport, RTCNodeKind)
   const following = Promise.all([
     intents.ended,
-    intents.synced.then(() => follow(pods, {}, { onObject: onPod, onGone: onPodGone, onTrouble }, stopping.signal)),
-    follow(nodes, {}, { onObject: onNode, onGone: onNode, onTrouble: () => undefined }, stopping.signal),
+    intents.synced.then(() =>
+      follow(pods, selection, { onObject: onPod, onGone: onPodGone, onTrouble }, stopping.signal),
+    ),
+    follow(nodes, selection, { onObject: onNode, onGone: onNode, onTrouble: () => undefined }, stopping.signal),
   ])
 
   let stopped: Promise<void> | undefined

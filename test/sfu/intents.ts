@@ -1,4 +1,5 @@
-// All intents in the registry by one watch, for the agents of a simulated fleet. A real agent watches its own alone.
+// All intents in the registry, or those of one namespace, by one watch, for the agents of a simulated fleet. A real agent
+// watches its own alone.
 import type { ObjectKey } from '../../operator/api/meta.ts'
 import { readIntent } from '../../operator/registry/intents.ts'
 import { parseKey } from '../../operator/registry/keys.ts'
@@ -14,11 +15,12 @@ export interface Intents {
 }
 
 export function followIntents(
-  deps: Omit<WatchOptions, 'range'>,
+  deps: Omit<WatchOptions, 'range'> & { readonly namespace?: string },
   onChange: (node: ObjectKey) => void,
   signal: AbortSignal,
 ): Intents {
   const { prefix } = deps.connection
+  const folder = deps.namespace === undefined ? '' : `${deps.namespace}/`
   const synced = Promise.withResolvers<void>()
   let known: Map<ObjectKey, KnownIntent> | undefined
 
@@ -36,7 +38,7 @@ export function followIntents(
   }
 
   const ended = watchRegistry(
-    { ...deps, range: { prefix: `${prefix}/intents/` } },
+    { ...deps, range: { prefix: `${prefix}/intents/${folder}` } },
     {
       onWhole(entries) {
         const before = known ?? new Map<ObjectKey, KnownIntent>()

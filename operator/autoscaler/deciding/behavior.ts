@@ -1,7 +1,7 @@
 // spec.behavior as a HorizontalPodAutoscaler v2 understands it: how far its policies let replicas go now. A policy looks back
 // one period, works out how many replicas there were then, and lets that number change by its value. Asked by up.ts, down.ts.
 // Source: calculateScaleUpLimitWithScalingRules, calculateScaleDownLimitWithBehaviors of kube-controller-manager.
-import type { ScalingRules } from '../../api/rtcautoscaler.ts'
+import type { ScalingRules } from '../../api/rtcautoscaler-spec.ts'
 
 /** A change of replicas that was carried out; `at` on the memory's own clock, milliseconds. */
 export interface Step {

@@ -1,7 +1,7 @@
 // Shrinking: by the largest need of the window, and only as far as those that stay have room for all. Whatever is not known
 // keeps every node. Which nodes go is the pool's choice, and they only close: growing again reopens them. Pure.
 import type { AutoscalerReason } from '../../api/reasons.ts'
-import type { ScalingRules } from '../../api/rtcautoscaler.ts'
+import type { ScalingRules } from '../../api/rtcautoscaler-spec.ts'
 import type { Snapshot } from '../learning/snapshot.ts'
 import { fewestAllowed, isTolerated } from './behavior.ts'
 import { type Course, raised } from './course.ts'

@@ -65,7 +65,7 @@ const phrases: Partial<Record<AutoscalerReason, Phrase>> = {
     registry.inSight ? `only ${percent(demand)} of the pool reports` : 'the registry is out of sight',
   RegistryFrozen: ({ registry, spec }) =>
     registry.frozen
-      ? 'many registrations vanished at once'
+      ? 'many nodes vanished from the registry or fell silent in it at once'
       : `not watched for ${spec.behavior.scaleDown.stabilizationWindowSeconds} s yet`,
   InvalidSchedule: (_, { bounds }) => bounds.complaints[0] ?? 'a schedule cannot be read',
   PoolSaturated: ({ replicas }, { demand }) => `${demand.shedding} of ${replicas} nodes take no new rooms`,

@@ -1,6 +1,6 @@
 // The demand that is prepared for: the largest of what there is, what its trend leads to while a node starts, and what the hour
 // and the day have brought before (the step "Forecast" of docs/scaling.md). It can only raise. Pure.
-import type { Terms } from '../../api/rtcautoscaler.ts'
+import type { Terms } from '../../api/rtcautoscaler-status.ts'
 import { type Forecasts, forecastsOf } from '../learning/forecasts.ts'
 import type { Learning } from '../learning/learning.ts'
 import type { Snapshot } from '../learning/snapshot.ts'

@@ -1,6 +1,6 @@
 // What people of the pool experience, for the status: the time to join of all nodes together, and the goal beside it. Decides
 // nothing. Pure; asked by recommend.ts.
-import type { Targets } from '../../api/rtcautoscaler.ts'
+import type { Targets } from '../../api/rtcautoscaler-spec.ts'
 import type { NodeSample } from '../learning/snapshot.ts'
 
 /**

@@ -1,7 +1,7 @@
 // The decision: how many nodes the pool should have, and why. Pure, and reads only: the same memory and the same snapshot have
 // the same answer, however often it is asked. The steps are those of docs/scaling.md, each in a file of its own.
 import type { AutoscalerReason } from '../../api/reasons.ts'
-import type { Terms } from '../../api/rtcautoscaler.ts'
+import type { Terms } from '../../api/rtcautoscaler-status.ts'
 import type { Forecasts } from '../learning/forecasts.ts'
 import { leadTimeOf } from '../learning/lead-time.ts'
 import type { Snapshot } from '../learning/snapshot.ts'

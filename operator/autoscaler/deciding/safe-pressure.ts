@@ -1,6 +1,6 @@
 // How full nodes may be on average: where the goal is just met, less while joins are late, and less because nodes differ – it is
 // each node that must stay below the knee, not their mean (the step "Margin" of docs/scaling.md). Read by demand.ts and size.ts.
-import type { RTCAutoscalerSpec } from '../../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../../api/rtcautoscaler-spec.ts'
 import { kneeOf } from '../learning/curve.ts'
 import { spreadOf } from '../learning/dispersion.ts'
 import type { Learning } from '../learning/learning.ts'

@@ -2,7 +2,7 @@
 // is later than its last end; cron lines are read in their time zone, so that 08:00 stays 08:00 when summer begins.
 import { Cron } from 'croner'
 import { type Instant, instant } from '../../ambient/clock.ts'
-import type { RTCAutoscalerSpec, Schedule } from '../../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec, Schedule } from '../../api/rtcautoscaler-spec.ts'
 
 export interface Bounds {
   readonly min: number

@@ -1,6 +1,6 @@
 // Growing: at once, as far as spec.behavior.scaleUp lets it. What is started already is in replicas and needs no second wish;
 // that closed nodes are reopened before any are made, the pool sees to. Pure; asked by recommend.ts.
-import type { ScalingRules } from '../../api/rtcautoscaler.ts'
+import type { ScalingRules } from '../../api/rtcautoscaler-spec.ts'
 import { isTolerated, mostAllowed } from './behavior.ts'
 import { type Course, lowered } from './course.ts'
 import type { Memory } from './memory.ts'

@@ -1,7 +1,7 @@
 // Everything the autoscaler learns of a pool by watching it, in one pass over the nodes for each snapshot. Deterministic; each
 // heartbeat counts once and for the time it stands for, however often a snapshot is taken. Called by core.ts.
 import type { Instant } from '../../ambient/clock.ts'
-import type { Targets } from '../../api/rtcautoscaler.ts'
+import type { Targets } from '../../api/rtcautoscaler-spec.ts'
 import type { Reading } from '../../load/reading.ts'
 import { type Arrivals, beginArrivals, learnArrivals, newArrivals } from './arrivals.ts'
 import {

@@ -1,7 +1,7 @@
 // All that a decision knows of its pool at one moment. Made by the controller's observe.ts and by the simulator; read by
 // everything else in this folder, which keeps no reference to it: the caller may reuse it.
 import type { Instant } from '../../ambient/clock.ts'
-import type { RTCAutoscalerSpec } from '../../api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../../api/rtcautoscaler-spec.ts'
 import type { Reading } from '../../load/reading.ts'
 
 export interface NodeSample {
@@ -30,6 +30,6 @@ export interface Snapshot {
   /** spec.replicas of the pool. */
   readonly replicas: number
   readonly nodes: readonly NodeSample[]
-  /** frozen: many registrations vanished at once, so none of them is believed. */
+  /** frozen: many nodes vanished from it or fell silent in it at once, so it is not believed. */
   readonly registry: { readonly inSight: boolean; readonly frozen: boolean }
 }

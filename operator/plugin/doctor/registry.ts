@@ -33,7 +33,12 @@ function ofOperator({ pod, ready, registryFrozen, registryAgeSeconds }: Operator
     ...(ready.known ? [] : [unchecked(`${pod} cannot be asked: ${ready.because}`)]),
     ...(line === undefined ? [] : [problem(`${pod} says: ${line}`, remedy)]),
     ...(registryFrozen.known && registryFrozen.value
-      ? [problem(`${pod} is frozen: many keys vanished at once, so nothing is taken away until they are back`, remedy)]
+      ? [
+          problem(
+            `${pod} is frozen: many nodes vanished or fell silent at once, so nothing is taken away until they are back`,
+            remedy,
+          ),
+        ]
       : []),
     ...(age !== undefined && age > SILENT_SECONDS
       ? [problem(`${pod} last heard the registry ${spanOf(age * 1_000)} ago`, remedy)]

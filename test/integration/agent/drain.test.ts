@@ -35,14 +35,14 @@ test('a drain waits for the last one to leave, then tells the emptiness fast; no
   await using call = await pod.join('call', 2)
   await pod.beat('counted', beat => beat.sessions === 2)
   const revision = await pod.intend(drain('wait'))
-  const acknowledged = await pod.beat('acknowledged', beat => beat.ackIntent === revision, 2_000)
+  const acknowledged = await pod.beat('acknowledged', beat => beat.ackIntent === revision, 20_000)
   assert.deepEqual([acknowledged.state, acknowledged.sessions], ['draining', 2])
   await call.leave(1)
   await pod.beat('one left', beat => beat.sessions === 1)
   await call.leaveAll()
-  const empty = await pod.beat('empty', beat => beat.sessions === 0 && beat.rooms === 0, 3_000)
+  const empty = await pod.beat('empty', beat => beat.sessions === 0 && beat.rooms === 0, 20_000)
   assert.equal(empty.state, 'draining')
-  await pod.beat('empty again and again', beat => beat.sessions === 0 && beat.seq >= empty.seq + 2, 4_000)
+  await pod.beat('empty again and again', beat => beat.sessions === 0 && beat.seq >= empty.seq + 2, 20_000)
   assert.deepEqual(call.cut, [])
 })
 
@@ -61,7 +61,7 @@ test('at stage evict those who are left are told that their room is deleted, the
   assert.deepEqual([fromSmall.cut, fromBig.cut], [2, 3])
   assert.deepEqual([...new Set([...small.cut, ...big.cut].map(cut => cut.reason))], ['ROOM_DELETED'])
   await pod.intend(drain('leave'))
-  await pod.gone('the key', 5_000)
+  await pod.gone('the key', 20_000)
   assert.equal((await pod.agent.get('/healthz')).status, 200)
 
   const eviction = await receiver.expect('the eviction as a trace', spans => {
@@ -98,7 +98,7 @@ test('preStop lets a call finish, and is answered soon after its end, though the
   const answer = pod.agent.preStop().finally(() => {
     isAnswered = true
   })
-  await pod.beat('draining', beat => beat.state === 'draining', 3_000)
+  await pod.beat('draining', beat => beat.state === 'draining', 20_000)
   await pod.registry.server.stop()
   await call.leave(1)
   assert.equal(isAnswered, false)

@@ -10,6 +10,7 @@ import { kinds } from '../../../operator/api/kinds.ts'
 import { API_VERSION } from '../../../operator/api/meta.ts'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
 import { crdsEstablished } from '../../cluster/crds.ts'
+import { manifestsIn, pages } from '../../docs/blocks.ts'
 
 const root = join(import.meta.dirname, '../../..')
 let cluster: Cluster
@@ -204,6 +205,18 @@ test('the examples are accepted as they are', async () => {
     const objects = parseAllDocuments(readFileSync(file, 'utf8'))
     const applied = await cluster.kubectl(['apply', '-f', file])
     assert.equal(applied.trim().split('\n').length, objects.length)
+  }
+})
+
+test('so are the objects in the documents', async () => {
+  await cluster.kubectl(['create', 'namespace', 'rtc'])
+  const manifests = pages.flatMap(manifestsIn).filter(({ yaml }) => !yaml.includes('keda.sh/'))
+  assert.ok(manifests.length > 3)
+  for (const { at, yaml } of manifests) {
+    const input = yaml
+    await cluster.kubectl(['apply', '--dry-run=server', '-f-'], { input }).catch((error: unknown) => {
+      throw new Error(`${at} is refused`, { cause: error })
+    })
   }
 })
 

@@ -1,11 +1,10 @@
 // The chart and a real API server: it takes each object in every way to install it, an upgrade from an older chart loses
 // nothing, and an uninstall leaves what it says. Without hosts: of its pods only Helm's hooks run here. For the rest, test/e2e.
 import assert from 'node:assert/strict'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { parse, stringify } from 'yaml'
 import { type Cluster, startCluster } from '../../cluster/cluster.ts'
 import { writeKubeconfig } from '../../cluster/kubeconfig.ts'
 import {
@@ -18,6 +17,7 @@ import {
   type Workload,
   workloadsOf,
 } from '../../unit/chart/chart.ts'
+import { formerChart, strategyIn } from '../../unit/chart/former-chart.ts'
 import { type HookPods, runHookPods } from './hook-pods.ts'
 
 let cluster: Cluster
@@ -36,26 +36,26 @@ after(async () => {
 const namespace = 'rtcnode-system'
 const enforce = (level: string) => ({ 'pod-security.kubernetes.io/enforce': level })
 
-test('from an older chart to this one and back, with a pool in it: nothing is lost or made anew', async () => {
+test('from a former chart to this one and back, with a pool in it: nothing is lost or made anew', async () => {
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: enforce('restricted') } })
-  await helmRelease('install', olderChart(), '--set', 'classes.livekit.enabled=true')
-  assert.equal(await poolProperty('strategy'), undefined)
+  await helmRelease('install', formerChart(folder), '--set', 'classes.livekit.enabled=true')
+  assert.equal(await canPin(), false)
   const born = await uids()
   await apply({ ...pool, spec: { ...pool.spec, replicas: 2 } }, 'rtc')
   const poolBefore = await read('rtcp', 'eu', 'rtc')
 
   for (const seconds of [60, 90]) {
     await helmRelease('upgrade', chart, '--set', `classes.livekit.drainDeadlineSeconds=${seconds}`)
-    assert.notEqual(await poolProperty('strategy'), undefined, 'the CRD was upgraded')
+    assert.equal(await canPin(), true, 'the CRD was upgraded')
     assert.deepEqual(await uids(), born, 'CRDs and class live on')
     assert.equal((await read('rtcc', 'livekit')).spec.drain.deadlineSeconds, seconds)
     const { metadata, spec } = await read('rtcp', 'eu', 'rtc')
     assert.equal(metadata.uid, poolBefore.metadata.uid)
-    assert.deepEqual({ ...spec, strategy: undefined }, { ...poolBefore.spec, strategy: undefined })
+    assert.deepEqual(spec, poolBefore.spec)
   }
 
   await cluster.helm(['rollback', 'rtcnode', '1', '--namespace', namespace])
-  assert.equal(await poolProperty('strategy'), undefined, 'back to the older chart')
+  assert.equal(await canPin(), false, 'back to the former chart')
   assert.deepEqual(await uids(), born)
   assert.equal((await read('rtcp', 'eu', 'rtc')).metadata.uid, poolBefore.metadata.uid)
 })
@@ -139,21 +139,8 @@ const pool = {
   },
 }
 
-/** The version before this one, as it were: its pools know no strategy. */
-function olderChart(): string {
-  const path = join(folder, 'older')
-  cpSync(chart, path, { recursive: true })
-  const file = join(path, 'files/crds/rtcnode.io_rtcnodepools.yaml')
-  const crd = parse(readFileSync(file, 'utf8'))
-  delete crd.spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.strategy
-  writeFileSync(file, stringify(crd))
-  return path
-}
-
-const poolProperty = async (name: string): Promise<unknown> =>
-  (await read('crd', 'rtcnodepools.rtcnode.io')).spec.versions[0].schema.openAPIV3Schema.properties.spec.properties[
-    name
-  ]
+const canPin = async (): Promise<boolean> =>
+  'pinnedRevision' in strategyIn(await read('crd', 'rtcnodepools.rtcnode.io'))
 
 async function uids(): Promise<Record<string, string>> {
   const crds = ['rtcnodes', 'rtcnodepools', 'rtcautoscalers', 'rtcnodeclasses'].map(name => [

@@ -1,15 +1,18 @@
-// The registry's etcd fails under a fleet with people on it: killed, frozen longer than any lease lives, wiped, compacted, and
-// away when a drain ends. Nobody is cut, no node is given up, and all is as before when it is back.
+// The registry's etcd fails under a fleet with people on it: killed, frozen longer than any lease lives, wiped, compacted, full,
+// and away when a drain ends. Nobody is cut, no node is given up, and all is as before when it is back.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { AlarmAction, AlarmType, type Etcd3 } from 'etcd3'
+import { until } from '../../cluster/until.ts'
 import { readyOf, type Scene } from '../harness/scene.ts'
 import { setReady } from './kubelet.ts'
 import { type ProxiedWorld, suiteOfFaults } from './proxied-operator.ts'
 
 /** Longer than the agents' leases (10 s), and than `unhealthyAfterSeconds` of the class (5 s) and the freeze after it. */
 const LONG_MS = 14_000
+const QUOTA_MIB = 24
 
-suiteOfFaults('faults of the registry', {}, promise => {
+suiteOfFaults('faults of the registry', { cluster: { registryQuotaMiB: QUOTA_MIB } }, promise => {
   const faults: Record<string, (world: ProxiedWorld) => Promise<void>> = {
     async 'killed, and away for longer than any lease'({ cluster: { registry } }) {
       await registry.server.kill()
@@ -28,6 +31,14 @@ suiteOfFaults('faults of the registry', {}, promise => {
       const { header } = await etcd.put('/elsewhere').value('x')
       await etcd.kv.compact({ revision: header.revision, physical: true })
       operator.resume()
+    },
+    async 'full, so that no heartbeat is taken, until there is space again'({ etcd, operator }) {
+      await fill(etcd)
+      await until('a freeze', async () => /^rtcnode_registry_frozen 1/m.test(await operator.metrics()), {
+        withinMs: 60_000,
+      })
+      await sleep(LONG_MS)
+      await makeSpace(etcd)
     },
   }
 
@@ -81,7 +92,40 @@ suiteOfFaults('faults of the registry', {}, promise => {
       for (const name of busy) await scene.expectReason(name, 'Serving')
     },
   )
+
+  promise('wiped while a closed node is opened again: it opens', async (scene, { cluster: { registry } }) => {
+    const node = await scene.busyNode({ name: 'closed' })
+    const cordon = (cordoned: boolean) =>
+      scene.kubectl('patch', 'rtcnode', node, '--type=merge', '-p', JSON.stringify({ spec: { cordoned } }))
+    await cordon(true)
+    await scene.expectHeartbeat(node, 'closed', ({ state }) => state === 'closed')
+    await registry.server.kill()
+    await cordon(false)
+    await registry.wipe()
+    await scene.expectHeartbeat(node, 'open', ({ state }) => state === 'serving')
+    assert.deepEqual(scene.sfu(node).present, ['alice', 'bob'])
+  })
 })
+
+/** As whoever may write in one namespace can do it. */
+async function fill(etcd: Etcd3): Promise<void> {
+  const value = 'x'.repeat(2 ** 20)
+  const writeAll = async () => {
+    for (let written = 0; written <= 2 * QUOTA_MIB; written += 1) await etcd.put('/elsewhere').value(value)
+  }
+  await assert.rejects(writeAll(), /database space exceeded/)
+}
+
+/** As docs/operations.md says, for an etcd of one's own. */
+async function makeSpace(etcd: Etcd3): Promise<void> {
+  const { header } = await etcd.kv.range({ key: Buffer.from('/elsewhere'), keys_only: true })
+  await etcd.kv.compact({ revision: header.revision, physical: true })
+  await etcd.maintenance.defragment()
+  const { alarms } = await etcd.maintenance.alarm({ action: AlarmAction.Get })
+  for (const { memberID } of alarms)
+    await etcd.maintenance.alarm({ action: AlarmAction.Deactivate, alarm: AlarmType.Nospace, memberID })
+  await etcd.put('/elsewhere').value('')
+}
 
 async function busyFleet(scene: Scene, count: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, index) => `busy-${index}`)

@@ -37,6 +37,8 @@ export async function playStory(scene: AutoscalerScene, { apply, etcd }: World, 
     scene.busyNode({ name: 'late', drain: { deadlineSeconds: 2 } }),
     scene.runningNode({ name: 'quick' }),
   ])
+  // The fourth, which is made now, will have nobody on it.
+  const [draining = ''] = (await scene.nodesOf(POOL)).map(({ metadata }) => metadata.name)
   crowd.cpuPercent = 700
   await scene.expectReplicas(POOL, 4)
 
@@ -50,8 +52,6 @@ export async function playStory(scene: AutoscalerScene, { apply, etcd }: World, 
   await scene.expectReason('stuck', 'WaitingForHost')
   await etcd.put(`/sfu/nodes/${scene.namespace}/ghost`).value('more nonsense').exec()
 
-  const [first] = await scene.nodesOf(POOL)
-  const draining = first?.metadata.name ?? ''
   await scene.deleteNode(draining)
   await scene.expectReason(draining, 'WaitingForSessions')
   await etcd.delete().key(`/sfu/nodes/${scene.namespace}/ghost`).exec()

@@ -9,25 +9,19 @@ import { parse, stringify } from 'yaml'
 import { operatorPermissions } from '../../../operator/permissions.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { writeKubeconfig } from '../../cluster/kubeconfig.ts'
+import { fakeNode } from '../../cluster/kwok.ts'
 import type { World } from '../harness/world.ts'
 
 type Apply = World['apply']
 
 /** A fake host on which no other pods come. */
-export const hostOfItsOwn = (name: string): object => {
-  const room = { cpu: '8', memory: '8Gi', pods: '10' }
-  return {
-    apiVersion: 'v1',
-    kind: 'Node',
-    metadata: {
-      name,
-      annotations: { 'kwok.x-k8s.io/node': 'fake' },
-      labels: { type: 'kwok', 'kubernetes.io/hostname': name },
-    },
-    spec: { taints: [{ key: 'nobody-else', effect: 'NoSchedule' }] },
-    status: { capacity: room, allocatable: room, addresses: [{ type: 'InternalIP', address: '10.201.9.9' }] },
-  }
-}
+export const hostOfItsOwn = (name: string): object =>
+  fakeNode({
+    name,
+    address: '10.201.9.9',
+    room: { cpu: '8', memory: '8Gi', pods: '10' },
+    taint: { key: 'nobody-else', effect: 'NoSchedule' },
+  })
 
 /** A kubeconfig of somebody who has these rights in the namespace, and no others. */
 export async function userWith(

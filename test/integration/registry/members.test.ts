@@ -7,7 +7,7 @@ import { after, before, test } from 'node:test'
 import { systemClock } from '../../../operator/ambient/clock.ts'
 import { rulesOf } from '../../../operator/certificates/decide.ts'
 import { grantAccess } from '../../../operator/certificates/grant-access.ts'
-import { identities, type Registry } from '../../../operator/certificates/identities.ts'
+import { identities } from '../../../operator/certificates/identities.ts'
 import { keepCertificates } from '../../../operator/certificates/keep-certificates.ts'
 import { collectProblems } from '../../../operator/certificates/problems.ts'
 import { connectRegistry } from '../../../operator/registry/connection.ts'
@@ -19,18 +19,12 @@ import { createPorts } from '../../cluster/ports.ts'
 import { type Server, startServer } from '../../cluster/process.ts'
 import { until } from '../../cluster/until.ts'
 import { memorySecrets } from '../../unit/certificates/memory-secrets.ts'
+import { registry as anyRegistry } from '../../unit/certificates/registry.ts'
 import { render } from '../../unit/chart/chart.ts'
 import { ambient } from './rig.ts'
 import { writeAsKubelet } from './secured.ts'
 
-const registry: Registry = {
-  namespace: 'system',
-  registryName: 'rtcnode-registry',
-  registryHosts: ['127.0.0.1'],
-  registryPrefix: '/sfu',
-  sfuNamespaces: ['a'],
-  sfuSecret: 'rtcnode-registry',
-}
+const registry = { ...anyRegistry, registryHosts: ['127.0.0.1'] }
 const MEMBERS = 3
 const undo = new AsyncDisposableStack()
 const folder = createClusterFolder()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { systemClock } from '../../../operator/ambient/clock.ts'
 import { type Rules, rulesOf } from '../../../operator/certificates/decide.ts'
 import { grantAccess } from '../../../operator/certificates/grant-access.ts'
-import { type Identity, identities, type Registry } from '../../../operator/certificates/identities.ts'
+import { type Identity, identities } from '../../../operator/certificates/identities.ts'
 import { keepCertificates } from '../../../operator/certificates/keep-certificates.ts'
 import { collectProblems } from '../../../operator/certificates/problems.ts'
 import {
@@ -21,6 +21,7 @@ import { type Etcd, startEtcd } from '../../cluster/etcd.ts'
 import { createClusterFolder, removeFolder } from '../../cluster/folder.ts'
 import { createPorts } from '../../cluster/ports.ts'
 import { type MemorySecrets, memorySecrets } from '../../unit/certificates/memory-secrets.ts'
+import { registry as anyRegistry } from '../../unit/certificates/registry.ts'
 import { ambient } from './rig.ts'
 
 export interface SecuredRegistry extends AsyncDisposable {
@@ -39,14 +40,7 @@ export interface SecuredRegistry extends AsyncDisposable {
   client(commonName: string): ReturnType<typeof etcdClient>
 }
 
-const registry: Registry = {
-  namespace: 'system',
-  registryName: 'registry',
-  registryHosts: ['127.0.0.1', 'localhost'],
-  registryPrefix: '/sfu',
-  sfuNamespaces: ['a', 'b'],
-  sfuSecret: 'rtcnode-registry',
-}
+const registry = { ...anyRegistry, registryHosts: ['127.0.0.1', 'localhost'] }
 
 const TRIES_FOR_MS = 20_000
 

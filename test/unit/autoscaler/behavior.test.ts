@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
-import type { ScalingRules } from '../../../operator/api/rtcautoscaler.ts'
+import type { ScalingRules } from '../../../operator/api/rtcautoscaler-spec.ts'
 import {
   fewestAllowed,
   isTolerated,

@@ -9,15 +9,9 @@ import {
   type Permission,
 } from '../../../operator/certificates/access.ts'
 import { identities } from '../../../operator/certificates/identities.ts'
+import { registry } from './registry.ts'
 
-const wanted = identities({
-  namespace: 'system',
-  registryName: 'registry',
-  registryHosts: ['registry'],
-  registryPrefix: '/sfu',
-  sfuNamespaces: ['a', 'b'],
-  sfuSecret: 'rtcnode-registry',
-})
+const wanted = identities(registry)
 
 const nothing: FoundAccess = { enabled: false, roles: new Map(), users: new Map() }
 

@@ -6,15 +6,8 @@ import { handOnCertificates } from '../../../operator/certificates/hand-on.ts'
 import { CertificatesError, collectProblems } from '../../../operator/certificates/problems.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { memorySecrets } from './memory-secrets.ts'
+import { registry } from './registry.ts'
 
-const registry = {
-  namespace: 'system',
-  registryName: 'registry',
-  registryHosts: ['registry'],
-  registryPrefix: '/sfu',
-  sfuNamespaces: ['a', 'b'],
-  sfuSecret: 'rtcnode-registry',
-}
 const complete = (who: string) => ({ 'ca.crt': 'ca', 'tls.crt': `certificate of ${who}`, 'tls.key': `key of ${who}` })
 const madeFor = (who: string) => objectKey(`registry-${who}`, 'system')
 const handedTo = (namespace: string) => objectKey('rtcnode-registry', namespace)

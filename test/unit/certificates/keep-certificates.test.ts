@@ -11,14 +11,11 @@ import { bundleOf } from '../../../operator/certificates/read.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { type MemorySecrets, memorySecrets } from './memory-secrets.ts'
+import { registry as anyRegistry } from './registry.ts'
 
 const registry = {
-  namespace: 'system',
-  registryName: 'registry',
+  ...anyRegistry,
   registryHosts: ['registry.system.svc', '*.members.system.svc', '127.0.0.1', '::1'],
-  registryPrefix: '/sfu',
-  sfuNamespaces: ['a', 'b'],
-  sfuSecret: 'rtcnode-registry',
 }
 const DAY_MS = 24 * 3_600_000
 const caKey = objectKey('registry-ca', 'system')

@@ -1,10 +1,12 @@
-// The Dockerfile makes the image that the tests pack without Docker: the same program, user and entry point.
+// The Dockerfile makes the image that the tests pack without Docker: the same files, user and entry point. That what it copies is
+// enough to build the program, test/integration/bundle.test.ts shows.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import packageJson from '../../../package.json' with { type: 'json' }
+import { operatorImage } from '../../cluster/images.ts'
 import { chart, root } from './chart.ts'
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8')
@@ -20,12 +22,26 @@ test('both bases are pinned by digest', () => {
   assert.deepEqual(instructions('FROM'), ['${BUILD_BASE} AS build', '${RUN_BASE}'])
 })
 
-test('user and entry point are those of the packed image', () => {
-  const packed = read('test/cluster/images.ts')
-  assert.deepEqual(instructions('USER'), ['65532'])
-  assert.match(packed, /entrypoint: \['node', '\/app\/rtcnode\.js'\][^}]+NODE_ENV: 'production'[^}]+\},\s+user: 65532/)
-  assert.deepEqual(instructions('ENTRYPOINT'), ['["node", "/app/rtcnode.js"]'])
-  assert.deepEqual(instructions('ENV'), ['NODE_ENV=production'])
+test('files, user, environment and entry point are those of the packed image', () => {
+  const { files, user, env, entrypoint } = operatorImage
+  const copied = instructions('COPY').flatMap(line => {
+    const [from = '', ...paths] = line.split(' ')
+    const target = paths.pop() ?? ''
+    if (!from.startsWith('--from=')) return []
+    return paths.map(path => (target.endsWith('/') ? target + basename(path) : target))
+  })
+  assert.deepEqual(copied.toSorted(), Object.keys(files).toSorted())
+  const { text } = files['/app/package.json']
+  assert.match(instructions('RUN').at(-1) ?? '', new RegExp(`&& echo '${text.trim()}' > dist/package.json$`))
+  assert.deepEqual(instructions('USER'), [String(user)])
+  assert.deepEqual(
+    instructions('ENV'),
+    Object.entries(env).map(([name, value]) => `${name}=${value}`),
+  )
+  assert.deepEqual(
+    instructions('ENTRYPOINT').map(it => JSON.parse(it)),
+    [entrypoint],
+  )
 })
 
 test('what it copies is there, and is let through by .dockerignore', () => {

@@ -66,6 +66,13 @@ test('the Job may read and write exactly the Secrets that the program keeps', as
   assert.deepEqual(rightsOn(manifests).toSorted(), [...wanted, ...creates].toSorted())
 })
 
+test('when one member becomes three, the users are set up in the new registry, which has no first member yet', async () => {
+  const { registryEndpoints } = configOfJob(await render({ registry: { members: 3 } }))
+  const member = (index: number) => `https://rtcnode-registry-${index}.rtcnode-registry-members.rtcnode-system.svc:2379`
+  assert.deepEqual(registryEndpoints, [member(1), member(2)])
+  assert.deepEqual(configOfJob(await render()).registryEndpoints, ['https://rtcnode-registry.rtcnode-system.svc:2379'])
+})
+
 test('the release may live where its SFUs do', async () => {
   const manifests = await render({ sfu: { namespaces: ['rtcnode-system', 'eu'] } })
   const roles = of(manifests, 'Role').filter(it => it.metadata.name.endsWith('-certificates'))

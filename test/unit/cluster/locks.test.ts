@@ -34,7 +34,7 @@ test('the lock of a killed process is free', async () => {
   assert.equal(await tryLock(name), undefined)
   holder.kill('SIGKILL')
   await once(holder, 'exit')
-  const lock = await until('the lock', () => tryLock(name), { withinMs: 5_000 })
+  const lock = await until('the lock', () => tryLock(name), { withinMs: 30_000 })
   await lock.release()
 })
 
@@ -61,7 +61,7 @@ test('a wait gives what its probe found, and takes errors for "not yet"', async 
       if (tries === 1) throw new Error('not there')
       return tries === 3 && 'here'
     },
-    { withinMs: 5_000, everyMs: 1 },
+    { withinMs: 30_000, everyMs: 1 },
   )
   assert.equal(found, 'here')
 })

@@ -9,7 +9,7 @@ import { type ResourceType, resourceClient } from '../../../operator/kube/resour
 import { until } from '../../cluster/until.ts'
 import { hastyClock } from '../hasty-clock.ts'
 import { json, openWatch, type ScriptedServer, status, watchThat } from './scripted-server.ts'
-import { scriptedTransport } from './scripted-transport.ts'
+import { runnerOf, scriptedTransport } from './scripted-transport.ts'
 
 const thingType: ResourceType<KubeObject> = {
   apiVersion: 'test.io/v1',
@@ -36,18 +36,12 @@ async function world(context: TestContext): Promise<World> {
   const scripted = await scriptedTransport(hastyClock(100))
   const { server, transport, ambient } = scripted
   const cache = informer(ifServed(resourceClient(transport, thingType), ambient), ambient)
-  const stop = new AbortController()
-  let running: Promise<void> | undefined
-  context.after(async () => {
-    stop.abort()
-    await running
-    await scripted[Symbol.asyncDispose]()
-  })
+  const run = runnerOf(context, scripted, cache)
   return {
     server,
     cache,
     async start() {
-      running = cache.run(stop.signal)
+      run()
       await cache.whenSynced(AbortSignal.timeout(5_000))
     },
   }

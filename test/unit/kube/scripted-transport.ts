@@ -1,6 +1,9 @@
-// The real transport, connected to a scripted server: what the tests of transport and informer begin with.
+// The real transport, connected to a scripted server: what the tests of transport and informers begin with.
+import type { TestContext } from 'node:test'
 import type { Clock } from '../../../operator/ambient/clock.ts'
 import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
+import type { KubeObject } from '../../../operator/api/meta.ts'
+import type { Informer } from '../../../operator/kube/cache.ts'
 import { kubeMetrics } from '../../../operator/kube/metrics.ts'
 import { type KubeTransport, kubeTransport } from '../../../operator/kube/transport.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
@@ -33,5 +36,23 @@ export async function scriptedTransport(clock: Clock): Promise<ScriptedTransport
       await transport.close()
       await server[Symbol.asyncDispose]()
     },
+  }
+}
+
+/** Gives what lets the informer run. At the end of the test it ends, and after it what it was connected to. */
+export function runnerOf<T extends KubeObject>(
+  context: TestContext,
+  scripted: ScriptedTransport,
+  cache: Informer<T>,
+): () => void {
+  const stop = new AbortController()
+  let running = Promise.resolve()
+  context.after(async () => {
+    stop.abort()
+    await running
+    await scripted[Symbol.asyncDispose]()
+  })
+  return () => {
+    running = cache.run(stop.signal)
   }
 }

@@ -9,7 +9,7 @@ import { type ResourceType, resourceClient } from '../../../operator/kube/resour
 import { until } from '../../cluster/until.ts'
 import { hastyClock } from '../hasty-clock.ts'
 import { type Answer, json, neverAnswer, openWatch, type ScriptedServer, status } from './scripted-server.ts'
-import { scriptedTransport } from './scripted-transport.ts'
+import { runnerOf, scriptedTransport } from './scripted-transport.ts'
 
 const thingType: ResourceType<KubeObject> = {
   apiVersion: 'test.io/v1',
@@ -54,20 +54,14 @@ async function world(context: TestContext, wrapped: typeof ifServed = client => 
   const cache = informer(client, { ...ambient, indexes, namespaces: ['eu', 'us'] })
   const told: string[] = []
   cache.onChange(({ key, old, new: now }) => void told.push(`${old ? (now ? '~' : '-') : '+'}${key}`))
-  const stop = new AbortController()
-  let running = Promise.resolve()
-  context.after(async () => {
-    stop.abort()
-    await running
-    await scripted[Symbol.asyncDispose]()
-  })
+  const run = runnerOf(context, scripted, cache)
   return {
     server,
     cache,
     told,
     start({ list, watch }) {
       server.script({ list: [inNamespaces(list)], watch: [inNamespaces(watch)] })
-      running = cache.run(stop.signal)
+      run()
     },
     becomes: (what, holds) => until(what, holds, { withinMs: 10_000, everyMs: 2 }),
   }

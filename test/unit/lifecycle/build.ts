@@ -266,6 +266,7 @@ export const seen = (what: Partial<Observed> = {}): Observed => ({
   registration: absent(5),
   intent: { state: 'absent' },
   load: fullyOpen,
+  loadIsDue: false,
   registryFrozen: false,
   crowd: 1,
   refusal: undefined,

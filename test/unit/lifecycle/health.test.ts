@@ -176,6 +176,16 @@ test('cordoning closes admission, and uncordoning opens it by an explicit word',
   })
 })
 
+test('a node whose intent is lost is told again: that it is closed, or that it is open by now', () => {
+  const says = (state: 'serving' | 'closed', spec: object = {}) =>
+    decideAt(NOW, aRunningNode({ spec }), seenServing({ registration: fresh({ state }) })).act
+  const intent = { podUID: 'uid-pod', admission: 'open', weight: 1 }
+  assert.deepEqual(says('closed'), { do: 'write-intent', intent })
+  assert.equal(says('serving'), undefined)
+  const closed = { podUID: 'uid-pod', admission: 'closed', weight: 0 }
+  assert.deepEqual(says('closed', { cordoned: true }), { do: 'write-intent', intent: closed })
+})
+
 test('an intent for an earlier pod is none, and one that cannot be read is written anew', () => {
   const cordoned = aRunningNode({ spec: { cordoned: true } })
   assert.equal(decideAt(NOW, cordoned, seenServing({ intent: told({ podUID: 'old' }) })).act?.do, 'write-intent')
@@ -297,18 +307,19 @@ test('a node that somebody has closed, or that drains, is not one that sheds', (
 
 // --- load -----------------------------------------------------------------------------------------------------------
 
-test('load is written when somebody would act on it, and at most each 30 s', () => {
+test('load is written at first, and then when it is the node’s turn and somebody would act on it', () => {
   const node = after(
     aRunningNode(),
     decideAt(0, aRunningNode(), seenServing({ registration: fresh({ sessions: 100 }) })),
   )
   assert.equal(node.status?.load?.sessions, 100)
-  const loadWith = (sessions: number, seconds: number) =>
-    decideAt(seconds, node, seenServing({ registration: fresh({ sessions }) })).status.load?.sessions
-  assert.equal(loadWith(0, 29), 100, 'too soon')
-  assert.equal(loadWith(105, 60), 100, 'not material')
-  assert.equal(loadWith(150, 60), 150)
-  assert.equal(loadWith(0, 60), 0)
+  const loadWith = (sessions: number, loadIsDue = true) =>
+    decideAt(60, node, seenServing({ registration: fresh({ sessions }), loadIsDue })).status.load
+  assert.deepEqual(loadWith(0, false), node.status?.load, 'not its turn')
+  assert.deepEqual(loadWith(105), node.status?.load, 'not material')
+  assert.equal(loadWith(150)?.sessions, 150)
+  assert.equal(loadWith(0)?.sessions, 0)
+  assert.equal(loadWith(0)?.observedAt, timeAt(60))
 })
 
 test('at rest nothing is written', () => {

@@ -215,6 +215,7 @@ const observed: fc.Arbitrary<Observed> = fc.record({
   registration,
   intent,
   load,
+  loadIsDue: fc.boolean(),
   registryFrozen: fc.boolean(),
   crowd: fc.constantFrom(1, 1_000),
   refusal: fc.option(

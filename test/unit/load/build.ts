@@ -1,7 +1,8 @@
 // Words for the tests of load: beats, watermarks and moments.
 import { type Monotonic, monotonic } from '../../../operator/ambient/clock.ts'
 import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
-import { RTCAutoscalerKind, type RTCAutoscalerSpec, type Watermarks } from '../../../operator/api/rtcautoscaler.ts'
+import { RTCAutoscalerKind } from '../../../operator/api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec, Watermarks } from '../../../operator/api/rtcautoscaler-spec.ts'
 
 /** Milliseconds, on a clock that began some time ago. */
 export const at = (seconds: number): Monotonic => monotonic(1_000_000 + seconds * 1_000)

@@ -1,12 +1,9 @@
 // What the plugin reads of a cluster, in the words of the tests of pools: pool “eu” in namespace “media” and its nodes, at NOW.
 import type { Condition, KubeObject, Uid } from '../../../operator/api/meta.ts'
 import { API_VERSION } from '../../../operator/api/meta.ts'
-import {
-  type RTCAutoscaler,
-  RTCAutoscalerKind,
-  type RTCAutoscalerSpec,
-  type RTCAutoscalerStatus,
-} from '../../../operator/api/rtcautoscaler.ts'
+import { type RTCAutoscaler, RTCAutoscalerKind } from '../../../operator/api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../../../operator/api/rtcautoscaler-spec.ts'
+import type { RTCAutoscalerStatus } from '../../../operator/api/rtcautoscaler-status.ts'
 import type { RTCNode, RTCNodeStatus } from '../../../operator/api/rtcnode.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
 import type { EventRead } from '../../../operator/plugin/explanation.ts'

@@ -12,8 +12,14 @@ import { scriptedRegistry } from './scripted-registry.ts'
 test('in sight or not, and each freeze by its cause; the one at the start is none', async () => {
   const [etcd, clock, registry] = [scriptedRegistry(), fakeClock(), metricRegistry()]
   const names = ['a', 'b', 'c']
-  for (const name of names)
-    etcd.put(`/sfu/nodes/default/${name}`, { podUID: name, bootId: 'b', seq: 1, state: 'serving', sessions: 1 })
+  let seq = 0
+  const beatFor = async (seconds: number) => {
+    for (const until = seq + seconds / 3; seq < until; await clock.advance(3_000)) {
+      seq += 1
+      for (const name of names)
+        etcd.put(`/sfu/nodes/default/${name}`, { podUID: name, bootId: 'b', seq, state: 'serving', sessions: 1 })
+    }
+  }
   const stop = new AbortController()
   const metrics = metricsFrom(registry, registryMetricTable)
   const ended = fleetView(etcd.connection, { clock, random: seededRandom(), log: silentLogger, metrics }).run(
@@ -22,24 +28,27 @@ test('in sight or not, and each freeze by its cause; the one at the start is non
   const tells = async () => {
     const text = await registry.metrics()
     const value = (series: string) => Number(text.match(new RegExp(`^rtcnode_registry_${series} (\\S+)$`, 'm'))?.[1])
-    const freezes = ['out-of-sight', 'vanished'].map(cause => value(`freezes_total\\{cause="${cause}"\\}`))
+    const freezes = ['out-of-sight', 'vanished', 'silent'].map(cause => value(`freezes_total\\{cause="${cause}"\\}`))
     return { inSight: value('in_sight'), frozen: value('frozen'), freezes }
   }
-  await clock.advance(15_000)
-  assert.deepEqual(await tells(), { inSight: 1, frozen: 0, freezes: [0, 0] })
+  await beatFor(15)
+  assert.deepEqual(await tells(), { inSight: 1, frozen: 0, freezes: [0, 0, 0] })
+
+  await clock.advance(9_000)
+  assert.deepEqual(await tells(), { inSight: 1, frozen: 1, freezes: [0, 0, 1] })
+  await beatFor(15)
+  assert.deepEqual(await tells(), { inSight: 1, frozen: 0, freezes: [0, 0, 1] })
 
   for (const name of names) etcd.remove(`/sfu/nodes/default/${name}`)
   await clock.advance(2_000)
-  assert.deepEqual(await tells(), { inSight: 1, frozen: 1, freezes: [0, 1] })
-  for (const name of names)
-    etcd.put(`/sfu/nodes/default/${name}`, { podUID: name, bootId: 'b', seq: 2, state: 'serving', sessions: 1 })
-  await clock.advance(15_000)
-  assert.deepEqual(await tells(), { inSight: 1, frozen: 0, freezes: [0, 1] })
+  assert.deepEqual(await tells(), { inSight: 1, frozen: 1, freezes: [0, 1, 1] })
+  await beatFor(15)
+  assert.deepEqual(await tells(), { inSight: 1, frozen: 0, freezes: [0, 1, 1] })
 
   etcd.deaf = true
   etcd.down = true
   await clock.advance(10_000)
-  assert.deepEqual(await tells(), { inSight: 0, frozen: 1, freezes: [1, 1] })
+  assert.deepEqual(await tells(), { inSight: 0, frozen: 1, freezes: [1, 1, 1] })
   stop.abort(new Error('the test is over'))
   await clock.advance(0)
   await ended

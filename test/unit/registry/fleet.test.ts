@@ -1,14 +1,12 @@
 // What the fleet view tells whom, and when: decisions hang on `material`, reconciles on not hearing of every beat.
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
-import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { objectKey } from '../../../operator/api/meta.ts'
-import { type FleetView, fleetView } from '../../../operator/registry/fleet.ts'
-import { registryMetricTable } from '../../../operator/registry/metrics.ts'
-import { silentLogger } from '../../../operator/telemetry/log.ts'
-import { type MetricRegistry, metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
-import { type FakeClock, fakeClock } from '../fake-clock.ts'
-import { type ScriptedRegistry, scriptedRegistry } from './scripted-registry.ts'
+import type { FleetView } from '../../../operator/registry/fleet.ts'
+import type { MetricRegistry } from '../../../operator/telemetry/metrics.ts'
+import type { FakeClock } from '../fake-clock.ts'
+import type { ScriptedRegistry } from './scripted-registry.ts'
+import { watchedView } from './watched-view.ts'
 
 const node = (name: string) => objectKey(name, 'default')
 const a = node('a')
@@ -20,30 +18,14 @@ let clock: FakeClock
 let view: FleetView
 let heard: string[]
 let metrics: MetricRegistry
-let stop: AbortController
-let ended: Promise<void>
+let stop: () => Promise<void>
 
 beforeEach(async () => {
-  etcd = scriptedRegistry()
-  clock = fakeClock()
-  stop = new AbortController()
-  metrics = metricRegistry()
+  ;({ etcd, clock, view, metrics, stop } = await watchedView())
   heard = []
-  view = fleetView(etcd.connection, {
-    clock,
-    random: seededRandom(),
-    log: silentLogger,
-    metrics: metricsFrom(metrics, registryMetricTable),
-  })
   view.onChange((key, what) => heard.push(`${key} ${what}`))
-  ended = view.run(stop.signal)
-  await clock.advance(0)
 })
-afterEach(async () => {
-  stop.abort(new Error('the test is over'))
-  await clock.advance(0)
-  await ended
-})
+afterEach(() => stop())
 
 const beatOf = (name: string, some: Record<string, unknown> = {}): number =>
   etcd.put(`/sfu/nodes/default/${name}`, { ...beat, ...some })
@@ -99,6 +81,32 @@ test('a closed node that gets empty, or has people again, is told at once; how m
   }
 })
 
+test('nodes that fall silent together under keys that stay freeze the view before one of them is stale, until they are heard', async () => {
+  const names = ['a', 'b', 'c', 'd']
+  let seq = 0
+  const hear = async (who: readonly string[], beats: number): Promise<void> => {
+    for (let beaten = 0; beaten < beats; beaten += 1) {
+      seq += 1
+      for (const name of who) beatOf(name, { seq })
+      await clock.advance(3_000)
+    }
+  }
+  await hear(names, 5)
+  assert.equal(view.health().freeze, undefined)
+  await hear(names.slice(1), 5)
+  assert.equal(view.registration(a).state, 'stale')
+  assert.equal(view.health().freeze, undefined, 'one of four is no mass')
+  await hear(names, 5)
+  view.onChange(key => assert.ok(view.registration(key).state !== 'stale' || view.health().freeze, key))
+  await clock.advance(9_000)
+  assert.equal(view.registration(a).state, 'stale')
+  assert.match(view.health().freeze?.because ?? '', /4 of 4 nodes are silent/)
+  await hear(names, 3)
+  assert.ok(view.health().freeze, 'not yet a lease time')
+  await hear(names, 2)
+  assert.equal(view.health().freeze, undefined)
+})
+
 test('silence of a node is told within a second of its being stale', async () => {
   await clock.advance(12_000)
   beatOf('a')
@@ -150,8 +158,8 @@ test('a throwing listener keeps no other from being told', () => {
 })
 
 test('the whole fleet vanishes: frozen before anybody is told that a key is gone', async () => {
-  for (const name of ['a', 'b', 'c']) beatOf(name)
   await clock.advance(12_000)
+  for (const name of ['a', 'b', 'c']) beatOf(name)
   assert.equal(view.health().freeze, undefined)
   let unguarded = 0
   view.onChange(key => {
@@ -183,9 +191,11 @@ test('a freeze ends by itself: who is missing for 10 minutes is dead', async () 
 })
 
 test('a forgotten node whose key is still there is not missed when it goes', async () => {
-  for (const name of ['a', 'b']) beatOf(name)
   await clock.advance(12_000)
+  for (const name of ['a', 'b']) beatOf(name)
   for (const name of ['a', 'b']) view.forget(node(name))
+  await clock.advance(8_000)
+  assert.equal(view.health().freeze, undefined, 'nor is it missed that it is silent')
   for (const name of ['a', 'b']) etcd.remove(`/sfu/nodes/default/${name}`)
   await clock.advance(1_000)
   assert.equal(view.health().freeze, undefined)

@@ -6,46 +6,30 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { type Act, decide as decideAsAgent, initialStance, type Stance } from '../../../operator/agent/decide.ts'
 import { monotonic } from '../../../operator/ambient/clock.ts'
-import { seededRandom } from '../../../operator/ambient/seeded-random.ts'
 import { objectKey } from '../../../operator/api/meta.ts'
 import type { Decision } from '../../../operator/lifecycle/decision.ts'
 import { fullyOpen } from '../../../operator/load/admission.ts'
-import { type FleetView, fleetView } from '../../../operator/registry/fleet.ts'
-import { registryMetricTable } from '../../../operator/registry/metrics.ts'
+import type { FleetView } from '../../../operator/registry/fleet.ts'
 import type { KnownIntent, Registration } from '../../../operator/registry/registration.ts'
-import { silentLogger } from '../../../operator/telemetry/log.ts'
-import { type MetricRegistry, metricRegistry, metricsFrom } from '../../../operator/telemetry/metrics.ts'
-import { type FakeClock, fakeClock } from '../fake-clock.ts'
+import type { MetricRegistry } from '../../../operator/telemetry/metrics.ts'
 import * as lifecycle from '../lifecycle/build.ts'
 import * as pool from '../pool/build.ts'
 import { goodBeat, hostileValues } from './hostile-values.ts'
-import { type ScriptedRegistry, scriptedRegistry } from './scripted-registry.ts'
+import type { ScriptedRegistry } from './scripted-registry.ts'
+import { watchedView } from './watched-view.ts'
 
 const node = objectKey('sfu-1', 'media')
 const KEY = '/sfu/nodes/media/sfu-1'
 const INTENT = '/sfu/intents/media/sfu-1'
 
 let etcd: ScriptedRegistry
-let clock: FakeClock
 let view: FleetView
 let metrics: MetricRegistry
-let stop: AbortController
-let ended: Promise<void>
+let stop: () => Promise<void>
 beforeEach(async () => {
-  etcd = scriptedRegistry()
-  clock = fakeClock()
-  stop = new AbortController()
-  metrics = metricRegistry()
-  const table = metricsFrom(metrics, registryMetricTable)
-  view = fleetView(etcd.connection, { clock, random: seededRandom(), log: silentLogger, metrics: table })
-  ended = view.run(stop.signal)
-  await clock.advance(0)
+  ;({ etcd, view, metrics, stop } = await watchedView())
 })
-afterEach(async () => {
-  stop.abort(new Error('the test is over'))
-  await clock.advance(0)
-  await ended
-})
+afterEach(() => stop())
 
 async function rejectedSoFar(): Promise<number> {
   const found = await metrics.getSingleMetric('rtcnode_registry_rejected_values_total')?.get()

@@ -1,6 +1,7 @@
 // What the simulator's tests share: a small SFU, a short trace, an autoscaler.
 import { instant } from '../../../operator/ambient/clock.ts'
-import { RTCAutoscalerKind, type RTCAutoscalerSpec } from '../../../operator/api/rtcautoscaler.ts'
+import { RTCAutoscalerKind } from '../../../operator/api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../../../operator/api/rtcautoscaler-spec.ts'
 import { type SfuModel, sfuModelSchema } from '../../../operator/simulate/sfu-model.ts'
 import type { Trace } from '../../../operator/simulate/trace.ts'
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { objectKey } from '../../../../operator/api/meta.ts'
-import type { RTCAutoscalerSpec } from '../../../../operator/api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../../../../operator/api/rtcautoscaler-spec.ts'
 import type { Recommendation } from '../../../../operator/autoscaler/deciding/core.ts'
 import { autoscalerMetrics } from '../../../../operator/autoscaler/metrics.ts'
 import { metricRegistry } from '../../../../operator/telemetry/metrics.ts'

@@ -1,12 +1,9 @@
 // Autoscalers, their rivals and what was worked out for them, for the tests of the shell around the core.
 import { type Instant, instant } from '../../../../operator/ambient/clock.ts'
 import { API_VERSION, type ObjectMeta, type OwnerReference, type Uid } from '../../../../operator/api/meta.ts'
-import {
-  type RTCAutoscaler,
-  RTCAutoscalerKind,
-  type RTCAutoscalerSpec,
-  type RTCAutoscalerStatus,
-} from '../../../../operator/api/rtcautoscaler.ts'
+import { type RTCAutoscaler, RTCAutoscalerKind } from '../../../../operator/api/rtcautoscaler.ts'
+import type { RTCAutoscalerSpec } from '../../../../operator/api/rtcautoscaler-spec.ts'
+import type { RTCAutoscalerStatus } from '../../../../operator/api/rtcautoscaler-status.ts'
 import type { Account } from '../../../../operator/autoscaler/autoscaler-status.ts'
 import type { Recommendation } from '../../../../operator/autoscaler/deciding/core.ts'
 import type { ForeignScaler } from '../../../../operator/autoscaler/rivals.ts'

@@ -222,6 +222,7 @@ export function startOperator(
     registration: registry.fleet.registration(key),
     intent: registry.fleet.intent(key),
     load: fullyOpen,
+    loadIsDue: true,
     registryFrozen: false,
     crowd: 1,
     refusal: memory.refusal(key),
@@ -281,7 +282,7 @@ export function startOperator(
     const key = objectKey(name, 'media')
     const versions = [caches.RTCNode.view.get(name), caches.Pod.view.get(name)].map(it => it?.metadata.resourceVersion)
     const told = materialOf(registry.fleet.registration(key), registry.fleet.intent(key))
-    const material = `${versions.join()} ${told} ${JSON.stringify(notice())}`
+    const material = JSON.stringify([versions, told, notice()])
     const changed = lastSeen.get(name) !== material
     lastSeen.set(name, material)
     return changed
