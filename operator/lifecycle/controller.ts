@@ -54,9 +54,14 @@ export interface LifecycleDeps extends Omit<Writers, 'signal'> {
 export const nodesByClass = 'class'
 export const podsByHost = 'host'
 
+interface ReconcileDeps extends LifecycleDeps {
+  readonly turns: LoadTurns
+}
+
 export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
   const memory = nodeMemory(deps.clock)
   const turns = loadTurns(deps)
+  const reconcileDeps: ReconcileDeps = { ...deps, turns }
   return {
     name: 'rtcnode',
     workers: deps.workers,
@@ -83,14 +88,14 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
     isUrgent: key => isStarting(deps.nodeCache.get(key)) || isOnGoingHost(key, deps),
     logFields: key => ({ uid: deps.nodeCache.get(key)?.metadata.uid }),
     caughtUp: key => deps.expectations.caughtUp(key) && memory.intentSeen(key, deps.fleet.intent(key)),
-    reconcile: (key, context) => reconcile(key, context, { ...deps, turns }, memory),
+    reconcile: (key, context) => reconcile(key, context, reconcileDeps, memory),
   }
 }
 
 async function reconcile(
   key: ObjectKey,
   { log, note, signal }: ReconcileContext,
-  deps: LifecycleDeps & { readonly turns: LoadTurns },
+  deps: ReconcileDeps,
   memory: NodeMemory,
 ): Promise<ReconcileResult> {
   const node = deps.nodeCache.get(key)
@@ -146,7 +151,7 @@ async function act(
   }
 }
 
-function observe(node: RTCNode, deps: LifecycleDeps & { readonly turns: LoadTurns }, memory: NodeMemory): Observed {
+function observe(node: RTCNode, deps: ReconcileDeps, memory: NodeMemory): Observed {
   const key = keyOf(node)
   const pod = deps.podCache.get(key)
   const hostName = pod !== undefined && isPodOf(pod, node) ? pod.spec.nodeName : undefined

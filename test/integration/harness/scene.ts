@@ -28,9 +28,9 @@ export interface Scene {
   /** kubectl apply of an RTCNode; resolves with its name. Default class `sim`, default name `n`. */
   applyNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
   /** As applyNode, and awaits Running. */
-  runningNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
+  runningNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }, within?: Within): Promise<NodeName>
   /** As runningNode, with alice and bob on it. */
-  busyNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }): Promise<NodeName>
+  busyNode(spec?: Partial<RTCNodeSpec> & { name?: NodeName }, within?: Within): Promise<NodeName>
   /** Asks for its deletion; does not wait. */
   deleteNode(name: NodeName): Promise<void>
   /** Kubectl in this namespace. */
@@ -112,15 +112,15 @@ function sceneIn(world: AnyWorld, namespace: string, judgedByTest: Set<ObjectKey
       })
       return name
     },
-    async runningNode(spec) {
+    async runningNode(spec, within) {
       const name = await scene.applyNode(spec)
-      await scene.expectReason(name, 'Serving')
+      await scene.expectReason(name, 'Serving', within)
       return name
     },
-    async busyNode(spec) {
-      const name = await scene.runningNode(spec)
+    async busyNode(spec, within) {
+      const name = await scene.runningNode(spec, within)
       await scene.sfu(name).join('alice', 'bob')
-      await scene.expectHeartbeat(name, 'two people', ({ sessions }) => sessions === 2)
+      await scene.expectHeartbeat(name, 'two people', ({ sessions }) => sessions === 2, within)
       return name
     },
     deleteNode: async name => void (await cluster.api.call('DELETE', nodePath(name))),

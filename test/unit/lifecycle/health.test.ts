@@ -145,7 +145,7 @@ test('a registry that lost many keys at once kills nobody', () => {
   const what = seen({ pod: pods['unready'], registration: absent(40), registryFrozen: true })
   const decision = decideAt(NOW, aRunningNode(), what)
   assert.equal(decision.because, 'Unhealthy')
-  assert.match(readyOf(decision)?.message ?? '', /many registrations vanished/)
+  assert.match(readyOf(decision)?.message ?? '', /many nodes vanished from the registry/)
 })
 
 test('without its class nobody knows how long to wait, so a node is not given up for its health', () => {
