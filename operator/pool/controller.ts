@@ -161,7 +161,10 @@ async function tell(status: RTCNodePoolStatus, { at, deps, writers }: Reconcile)
 }
 
 /** Head-room is told by another controller (operator/cluster/headroom). */
-const ownPart = ({ headroom: _, ...status }: RTCNodePoolStatus): RTCNodePoolStatus => status
+function ownPart(status: RTCNodePoolStatus): RTCNodePoolStatus {
+  const { headroom: _, ...own } = status
+  return own
+}
 
 async function forgetOld({ status }: Plan, { at, writers }: Reconcile): Promise<void> {
   const { pool, recorded, owned } = at
