@@ -113,7 +113,9 @@ test('every value of the chart is there', () => {
     const set = [...text.matchAll(/--set[ =]'?(\S+?)'?(?:\s|$)/g)].flatMap(([, pairs = '']) =>
       pairs.split(/,(?=[\w.]+=)/).map(pair => pair.replace(/=.*/, '')),
     )
-    for (const path of [...set, ...(named.exec(text) ?? [])]) assert.ok(isValue(path), `${at}: ${path}`)
+    // The API reference names fields, some of which are called as values are.
+    const told = at === 'docs/api.md' ? [] : (named.exec(text) ?? [])
+    for (const path of [...set, ...told]) assert.ok(isValue(path), `${at}: ${path}`)
   }
 })
 
