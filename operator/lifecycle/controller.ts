@@ -31,6 +31,7 @@ import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf, eventOfDisruption } from './node-events.ts'
 import { hasNoHost, isPodOf } from './pod-view.ts'
 import { ownHeartbeat } from './seen.ts'
+import { sharesOfRooms } from './shares.ts'
 import type { AgentSettings } from './start-up-environment.ts'
 import { causeOf, type Tally } from './tally.ts'
 
@@ -76,7 +77,7 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
       },
       { subscribe: enqueue => deps.makerEvents.onChange(pod => deps.nodeCache.get(pod) !== undefined && enqueue(pod)) },
       { subscribe: enqueue => deps.fleet.onChange((key, what) => what === 'material' && enqueue(key)) },
-      { subscribe: enqueue => deps.loads.onAdmission(enqueue), ready: deps.loads.ready },
+      sharesOfRooms(deps),
       turns,
       {
         subscribe: enqueue =>
