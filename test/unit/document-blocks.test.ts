@@ -13,7 +13,7 @@ import { nodeReasons } from '../../operator/api/reasons.ts'
 import { programOf } from '../../operator/plugin/program.ts'
 import { blocksIn, manifestsIn, pages, root, textOf, typedPages } from '../docs/blocks.ts'
 
-const examples = ['autoscaler', 'livekit-class', 'livekit-class-hostnetwork', 'nodes', 'pool'].map(
+const examples = ['autoscaled-hosts', 'autoscaler', 'livekit-class', 'livekit-class-hostnetwork', 'nodes', 'pool'].map(
   name => `examples/${name}.yaml`,
 )
 
