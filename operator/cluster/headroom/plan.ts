@@ -1,6 +1,6 @@
 // What the head-room of one pool needs next: pods that keep places, or one CapacityBuffer where the cluster serves that kind; and what
 // the pool's status says of it. Pure; controller.ts carries it out.
-import { type Instant, toTimestamp } from '../../ambient/clock.ts'
+import { fromTimestamp, type Instant, toTimestamp } from '../../ambient/clock.ts'
 import type { Pod } from '../../api/core.ts'
 import { annotations, labels } from '../../api/marks.ts'
 import type { KubeObject, Uid } from '../../api/meta.ts'
@@ -46,8 +46,10 @@ export interface HeadroomPlan {
   readonly lookAgainMs?: number
 }
 
-/** Demand moves without an event, and a kind may come to be served. */
+/** Demand moves without an event, a kind may come to be served, and time passes for what is too young. */
 const LOOK_MS = 30_000
+/** A host that takes pods though it goes, or a kubelet that takes none, would have them made anew as fast as they are deleted. */
+const LEAST_AGE_MS = 30_000
 
 export function planHeadroom(view: HeadroomView): HeadroomPlan {
   const { pool, buffersServed, balloons, buffer } = view
@@ -85,19 +87,21 @@ interface Kept {
 
 const isThere = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
 const takesAway = (act: Act): boolean => act.do === 'delete-balloon' || act.do === 'delete-buffer'
+const ageMs = ({ metadata }: KubeObject, now: Instant): number =>
+  now - (fromTimestamp(metadata.creationTimestamp) ?? now)
 
-function byBalloons({ pool, place, balloons, waitsFor, isOnGoingHost }: HeadroomView, wanted: number): Kept {
+function byBalloons(view: HeadroomView, wanted: number): Kept {
+  const { pool, place, balloons, waitsFor, now } = view
   const living = balloons.filter(isThere)
-  const hasEnded = ({ status }: Pod): boolean => status?.phase === 'Failed' || status?.phase === 'Succeeded'
-  const ended = living.filter(pod => hasEnded(pod) || isOnGoingHost(pod))
+  const lost = (pod: Pod): string | undefined => whyLost(pod, view)
+  const ended = living.filter(pod => lost(pod) !== undefined && ageMs(pod, now) >= LEAST_AGE_MS)
   const useful = living.filter(pod => !ended.includes(pod))
-  const waiting = useful.filter(pod => pod.spec.nodeName === undefined)
+  const waiting = useful.filter(pod => pod.spec.nodeName === undefined || lost(pod) !== undefined)
   const current = (pod: Pod): boolean =>
     place === undefined || hashOn(pod) === place.metadata.annotations[annotations.headroomHash]
   // Those that wait go first, then those of an older class, so that what is ready stays.
-  const order = [...useful].sort(
-    (a, b) => rank(a, current) - rank(b, current) || (a.metadata.name < b.metadata.name ? 1 : -1),
-  )
+  const rank = (pod: Pod): number => (waiting.includes(pod) ? 0 : current(pod) ? 2 : 1)
+  const order = [...useful].sort((a, b) => rank(a) - rank(b) || (a.metadata.name < b.metadata.name ? 1 : -1))
   const excess = order.slice(0, Math.max(0, useful.length - wanted))
   const stays = useful.filter(pod => !excess.includes(pod))
   const old = stays.filter(pod => !current(pod))
@@ -112,7 +116,7 @@ function byBalloons({ pool, place, balloons, waitsFor, isOnGoingHost }: Headroom
     message:
       place === undefined
         ? 'the class of the pool does not exist'
-        : waiting.map(waitsFor).find(why => why !== undefined),
+        : living.map(pod => lost(pod) ?? waitsFor(pod)).find(why => why !== undefined),
     acts: [
       ...[...ended, ...excess, ...outdated].map(object => ({ do: 'delete-balloon', object }) as const),
       ...missing.map(
@@ -122,9 +126,14 @@ function byBalloons({ pool, place, balloons, waitsFor, isOnGoingHost }: Headroom
   }
 }
 
+/** Why a pod keeps no place any more, whatever its host has to give; undefined: it does. */
+function whyLost(pod: Pod, { isOnGoingHost }: HeadroomView): string | undefined {
+  const { phase, reason = phase, message = 'its pod has ended' } = pod.status ?? {}
+  if (phase === 'Failed' || phase === 'Succeeded') return `${reason}: ${message}`
+  return isOnGoingHost(pod) ? `host ${pod.spec.nodeName} is about to go` : undefined
+}
+
 const hashOn = (pod: Pod): string | undefined => pod.metadata.annotations?.[annotations.headroomHash]
-const rank = (pod: Pod, current: (pod: Pod) => boolean): number =>
-  pod.spec.nodeName === undefined ? 0 : current(pod) ? 2 : 1
 
 /** A place keeps its number while it is taken and comes back, so that what was asked for twice is there once. */
 function freeNames({ metadata }: RTCNodePool, balloons: readonly Pod[], count: number): string[] {

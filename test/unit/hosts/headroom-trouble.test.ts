@@ -1,0 +1,85 @@
+// Head-room where the cluster is of no help: hosts that go and take pods all the same, kubelets that take none, an API server that
+// refuses, and buffers that nobody reads.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { toTimestamp } from '../../../operator/ambient/clock.ts'
+import type { Pod } from '../../../operator/api/core.ts'
+import type { Uid } from '../../../operator/api/meta.ts'
+import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
+import { type Place, placeFor } from '../../../operator/cluster/headroom/balloon.ts'
+import { type HeadroomView, planHeadroom } from '../../../operator/cluster/headroom/plan.ts'
+import { podFor } from '../../../operator/lifecycle/pod.ts'
+import { aClass, aNode, settings } from '../lifecycle/build.ts'
+import { aPool } from '../pool/objects.ts'
+import { at } from './said.ts'
+
+const pause = { image: 'pause:1', priorityClassName: 'rtcnode-headroom' }
+const place: Place = placeFor(aPool(), podFor(aNode(), aClass(), settings).spec, pause)
+
+function pool(nodes?: number, status: Partial<RTCNodePool['status'] & {}> = {}): RTCNodePool {
+  const one = aPool()
+  return {
+    ...one,
+    spec: { ...one.spec, ...(nodes !== undefined && { headroom: { nodes } }) },
+    status: { ...one.status!, ...status },
+  }
+}
+
+const view = (what: Partial<HeadroomView> = {}): HeadroomView => ({
+  pool: pool(2),
+  autoscaler: undefined,
+  place,
+  balloons: [],
+  buffer: undefined,
+  buffersServed: false,
+  waitsFor: () => undefined,
+  isOnGoingHost: () => false,
+  refusal: undefined,
+  now: at(0),
+  ...what,
+})
+
+const made = (manifest: object, seconds: number, nodeName: string): Pod => {
+  const { metadata, ...pod } = manifest as Pod
+  const born = { uid: `uid-${metadata.name}-${seconds}` as Uid, creationTimestamp: toTimestamp(at(seconds)) }
+  return {
+    ...pod,
+    metadata: { ...metadata, ...born },
+    spec: { containers: [], nodeName },
+    status: { phase: 'Running' },
+  }
+}
+
+/** Every second all is done that is planned; gives how many pods were made, and what is told at the end. */
+function played(seconds: number, after: (pod: Pod) => Pod, isOnGoingHost: HeadroomView['isOnGoingHost']) {
+  let balloons: readonly Pod[] = []
+  let count = 0
+  for (let second = 0; ; second += 1) {
+    const plan = planHeadroom(view({ balloons, isOnGoingHost, now: at(second) }))
+    if (second === seconds) return { count, status: plan.status }
+    const gone = plan.acts.flatMap(act => (act.do === 'delete-balloon' ? [act.object.metadata.uid] : []))
+    const come = plan.acts.flatMap(act => (act.do === 'create-balloon' ? [after(made(act.manifest, second, 'a'))] : []))
+    count += come.length
+    balloons = [...balloons.filter(({ metadata }) => !gone.includes(metadata.uid)), ...come]
+  }
+}
+
+test('a host that goes and takes pods all the same has two of them each half minute, and they are no room', () => {
+  const { count, status } = played(
+    299,
+    pod => pod,
+    () => true,
+  )
+  assert.equal(count, 2 * 10)
+  assert.deepEqual([status?.ready, status?.message], [0, 'host a is about to go'])
+})
+
+test('a kubelet that rejects what keeps a place is asked twice a minute, and its words are told', () => {
+  const rejected = (pod: Pod): Pod => ({
+    ...pod,
+    status: { phase: 'Failed', reason: 'OutOfcpu', message: 'Node didn’t have enough resource: cpu' },
+  })
+  const { count, status } = played(299, rejected, () => false)
+  assert.equal(count, 2 * 10)
+  assert.deepEqual([status?.ready, status?.message], [0, 'OutOfcpu: Node didn’t have enough resource: cpu'])
+})
