@@ -26,7 +26,7 @@ export interface HeadroomView {
   isOnGoingHost(balloon: Pod): boolean
   /** Why a pod that keeps a place has no host yet, in one sentence; undefined when it has. */
   waitsFor(balloon: Pod): string | undefined
-  /** The API server's last no, until it is asked again. */
+  /** The API server's last no. Until it is time, nothing is asked, whatever was refused: the same no would come at once. */
   readonly refusal: { readonly message: string; readonly retryInMs: number } | undefined
   readonly now: Instant
 }
@@ -50,34 +50,50 @@ export interface HeadroomPlan {
 const LOOK_MS = 30_000
 /** A host that takes pods though it goes, or a kubelet that takes none, would have them made anew as fast as they are deleted. */
 const LEAST_AGE_MS = 30_000
+/** Of a message; the schema of the pool takes no more. */
+const MOST_CHARACTERS = 2_048
 
 export function planHeadroom(view: HeadroomView): HeadroomPlan {
-  const { pool, buffersServed, balloons, buffer } = view
-  const deleteBalloons = balloons.filter(isThere).map(object => ({ do: 'delete-balloon', object }) as const)
-  const deleteBuffer =
-    buffer === undefined || !isThere(buffer) ? [] : [{ do: 'delete-buffer', object: buffer } as const]
+  const { pool, refusal } = view
   // What is owned by a pool that goes, goes with it.
   if (pool.metadata.deletionTimestamp !== undefined) return { acts: [], status: pool.status?.headroom }
-  if (pool.spec.headroom === undefined) return { acts: [...deleteBalloons, ...deleteBuffer], status: undefined }
-  const wanted = wantedPlaces(pool, view.autoscaler, pool.status?.headroom, view.now)
-  const kept = buffersServed ? byBuffer(view, wanted) : byBalloons(view, wanted)
-  const { ready, message, acts } = kept
-  const before = pool.status?.headroom
-  const status = compact<PoolHeadroom>({
-    wanted,
-    ready,
-    by: buffersServed ? 'CapacityBuffer' : 'Balloons',
-    message: (view.refusal?.message ?? message)?.slice(0, 2_048),
-    changedAt: before?.wanted === wanted ? before.changedAt : toTimestamp(view.now),
-  })
-  const retryInMs = view.refusal?.retryInMs ?? 0
+  const plan = pool.spec.headroom === undefined ? withoutRoom(view) : withRoom(view)
+  if (refusal === undefined || refusal.retryInMs === 0) return plan
   return {
-    // The other way first: it would keep the same room twice.
-    acts: [...(buffersServed ? deleteBalloons : deleteBuffer), ...(retryInMs > 0 ? acts.filter(takesAway) : acts)],
-    status,
-    lookAgainMs: Math.min(LOOK_MS, retryInMs > 0 ? retryInMs : LOOK_MS),
+    acts: [],
+    status: plan.status && { ...plan.status, message: refusal.message.slice(0, MOST_CHARACTERS) },
+    lookAgainMs: Math.min(LOOK_MS, refusal.retryInMs),
   }
 }
+
+const withoutRoom = (view: HeadroomView): HeadroomPlan => ({
+  acts: [...deleteBalloons(view), ...deleteBuffer(view)],
+  status: undefined,
+})
+
+function withRoom(view: HeadroomView): HeadroomPlan {
+  const { pool, buffersServed } = view
+  const before = pool.status?.headroom
+  const wanted = wantedPlaces(pool, view.autoscaler, before, view.now)
+  const { ready, message, acts } = buffersServed ? byBuffer(view, wanted) : byBalloons(view, wanted)
+  return {
+    // The other way first: it would keep the same room twice.
+    acts: [...(buffersServed ? deleteBalloons(view) : deleteBuffer(view)), ...acts],
+    status: compact<PoolHeadroom>({
+      wanted,
+      ready,
+      by: buffersServed ? 'CapacityBuffer' : 'Balloons',
+      message: message?.slice(0, MOST_CHARACTERS),
+      changedAt: before?.wanted === wanted ? before.changedAt : toTimestamp(view.now),
+    }),
+    lookAgainMs: LOOK_MS,
+  }
+}
+
+const deleteBalloons = ({ balloons }: HeadroomView): Act[] =>
+  balloons.filter(isThere).map(object => ({ do: 'delete-balloon', object }))
+const deleteBuffer = ({ buffer }: HeadroomView): Act[] =>
+  buffer !== undefined && isThere(buffer) ? [{ do: 'delete-buffer', object: buffer }] : []
 
 interface Kept {
   readonly ready: number
@@ -86,7 +102,6 @@ interface Kept {
 }
 
 const isThere = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
-const takesAway = (act: Act): boolean => act.do === 'delete-balloon' || act.do === 'delete-buffer'
 const ageMs = ({ metadata }: KubeObject, now: Instant): number =>
   now - (fromTimestamp(metadata.creationTimestamp) ?? now)
 

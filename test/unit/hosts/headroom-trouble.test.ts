@@ -83,3 +83,15 @@ test('a kubelet that rejects what keeps a place is asked twice a minute, and its
   assert.equal(count, 2 * 10)
   assert.deepEqual([status?.ready, status?.message], [0, 'OutOfcpu: Node didn’t have enough resource: cpu'])
 })
+
+test('until a refused write is to be tried again nothing is asked, be it to delete, and the refusal is told', () => {
+  const balloons = [made({ metadata: { name: 'eu-headroom-1' } }, 0, 'a')]
+  const refusal = { message: 'pods is forbidden', retryInMs: 4_000 }
+  for (const nodes of [undefined, 0, 2]) {
+    const waits = planHeadroom(view({ pool: pool(nodes), balloons, refusal }))
+    assert.deepEqual([waits.acts, waits.lookAgainMs], [[], 4_000])
+    assert.equal(waits.status?.message, nodes === undefined ? undefined : refusal.message)
+    const due = planHeadroom(view({ pool: pool(nodes), balloons, refusal: { ...refusal, retryInMs: 0 } }))
+    assert.equal(due.acts.length, 1)
+  }
+})
