@@ -106,8 +106,9 @@ export function headroomController(deps: HeadroomDeps): ControllerSpec {
   }
 }
 
+/** Templates are in no cache. */
 const resultOf = (acts: readonly Act[], lookAgainMs: number | undefined): ReconcileResult => {
-  if (acts.length > 0) return whenCaughtUp
+  if (acts.some(act => act.do !== 'create-template')) return whenCaughtUp
   return lookAgainMs === undefined ? {} : { lookAgainMs }
 }
 
@@ -187,9 +188,12 @@ async function carryOut(
       case 'create-buffer': {
         const buffer = await buffers.create(act.manifest, { signal })
         wrote(buffer)
-        await createTemplate(buffer, act.templateOwnedBy(buffer.metadata.uid))
+        await createTemplate(act.templateOwnedBy(buffer.metadata.uid))
         break
       }
+      case 'create-template':
+        await createTemplate(act.manifest)
+        break
       case 'resize-buffer': {
         const { uid } = act.object.metadata
         const patch = { metadata: { uid }, spec: { replicas: act.replicas } }
@@ -206,16 +210,10 @@ async function carryOut(
   }
   return undefined
 
-  /** Without it the buffer would wait for a template that nobody makes. */
-  async function createTemplate(buffer: CapacityBuffer, template: object): Promise<void> {
-    try {
-      await podTemplates.create(template, { signal })
-    } catch (error) {
-      if (isAlreadyExists(error)) return
-      await buffers.delete(keyOf(buffer), { uid: buffer.metadata.uid, signal })
-      deleted(buffer)
-      throw error
-    }
+  async function createTemplate(manifest: object): Promise<void> {
+    await podTemplates.create(manifest, { signal }).catch((error: unknown) => {
+      if (!isAlreadyExists(error)) throw error
+    })
   }
 }
 

@@ -36,6 +36,8 @@ export type Act =
   | { readonly do: 'delete-balloon'; readonly object: Pod }
   /** The template is owned by the buffer, whose UID only its creation tells. */
   | { readonly do: 'create-buffer'; readonly manifest: object; templateOwnedBy(buffer: Uid): object }
+  /** That there is one already is as good. */
+  | { readonly do: 'create-template'; readonly manifest: object }
   | { readonly do: 'resize-buffer'; readonly object: CapacityBuffer; readonly replicas: number }
   | { readonly do: 'delete-buffer'; readonly object: CapacityBuffer }
 
@@ -180,39 +182,39 @@ function byBuffer({ pool, place, buffer }: HeadroomView, wanted: number): Kept {
   // Its template goes with it, and both are made anew.
   if (buffer.spec.podTemplateRef?.name !== templateName(pool, place))
     return { ...told, acts: [{ do: 'delete-buffer', object: buffer }] }
-  return {
-    ...told,
-    acts: buffer.spec.replicas === wanted ? [] : [{ do: 'resize-buffer', object: buffer, replicas: wanted }],
-  }
+  const acts: Act[] = []
+  if (buffer.spec.replicas !== wanted) acts.push({ do: 'resize-buffer', object: buffer, replicas: wanted })
+  // Perhaps it has no template: it was never made, or went with a buffer of the same name. Nobody here may read them.
+  if (provisioning?.status === 'False')
+    acts.push({ do: 'create-template', manifest: templateManifest(pool, place, buffer.metadata.uid) })
+  return { ...told, acts }
 }
 
 export const bufferName = ({ metadata }: RTCNodePool): string => `${metadata.name}-headroom`
 const templateName = (pool: RTCNodePool, { metadata }: Place): string =>
   `${bufferName(pool)}-${metadata.annotations[annotations.headroomHash]}`
+const marked = ({ metadata: { namespace, name } }: RTCNodePool) => ({ namespace, labels: { [labels.headroom]: name } })
 
-function createBuffer(pool: RTCNodePool, place: Place, replicas: number): Act {
-  const { namespace, name } = pool.metadata
-  const template = templateName(pool, place)
-  const ours = { namespace, labels: { [labels.headroom]: name } }
-  return {
-    do: 'create-buffer',
-    manifest: {
-      apiVersion: capacityBufferType.apiVersion,
-      kind: capacityBufferType.kind,
-      metadata: { name: bufferName(pool), ...ours, ownerReferences: [ownedBy(pool)] },
-      spec: { provisioningStrategy: ACTIVE_CAPACITY, podTemplateRef: { name: template }, replicas },
-    },
-    templateOwnedBy: uid => ({
-      apiVersion: podTemplateType.apiVersion,
-      kind: podTemplateType.kind,
-      metadata: {
-        name: template,
-        ...ours,
-        ownerReferences: [
-          { apiVersion: capacityBufferType.apiVersion, kind: capacityBufferType.kind, name: bufferName(pool), uid },
-        ],
-      },
-      template: place,
-    }),
-  }
-}
+const createBuffer = (pool: RTCNodePool, place: Place, replicas: number): Act => ({
+  do: 'create-buffer',
+  manifest: {
+    apiVersion: capacityBufferType.apiVersion,
+    kind: capacityBufferType.kind,
+    metadata: { name: bufferName(pool), ...marked(pool), ownerReferences: [ownedBy(pool)] },
+    spec: { provisioningStrategy: ACTIVE_CAPACITY, podTemplateRef: { name: templateName(pool, place) }, replicas },
+  },
+  templateOwnedBy: uid => templateManifest(pool, place, uid),
+})
+
+const templateManifest = (pool: RTCNodePool, place: Place, uid: Uid): object => ({
+  apiVersion: podTemplateType.apiVersion,
+  kind: podTemplateType.kind,
+  metadata: {
+    name: templateName(pool, place),
+    ...marked(pool),
+    ownerReferences: [
+      { apiVersion: capacityBufferType.apiVersion, kind: capacityBufferType.kind, name: bufferName(pool), uid },
+    ],
+  },
+  template: place,
+})

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { monotonic, toTimestamp } from '../../../operator/ambient/clock.ts'
 import type { Pod } from '../../../operator/api/core.ts'
+import { annotations } from '../../../operator/api/marks.ts'
 import { keyOf, type Uid } from '../../../operator/api/meta.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
-import { ownedBy } from '../../../operator/cluster/headroom/balloon.ts'
+import { ownedBy, placeFor } from '../../../operator/cluster/headroom/balloon.ts'
 import type { CapacityBuffer } from '../../../operator/cluster/headroom/buffer.ts'
 import { type HeadroomDeps, headroomController } from '../../../operator/cluster/headroom/controller.ts'
 import type { ReconcileContext } from '../../../operator/kube/controller.ts'
@@ -15,6 +16,8 @@ import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { aClass, aNode, settings } from '../lifecycle/build.ts'
 import { aPool } from '../pool/objects.ts'
 import { at } from './said.ts'
+
+const pause = { image: 'pause:1', priorityClassName: 'rtcnode-headroom' }
 
 interface Found {
   readonly nodes?: number
@@ -61,7 +64,7 @@ function shellOver({ nodes, balloons = [], buffer, isBufferServed = false }: Fou
     hostSignals: { of: nothing },
     autoscalerOf: nothing,
     podSpecOf: () => podFor(aNode(), aClass(), settings).spec,
-    settings: { image: 'pause:1', priorityClassName: 'rtcnode-headroom' },
+    settings: pause,
     clock: { monotonic: () => monotonic(ms) },
     serverClock: { now: () => at(ms / 1_000) },
   } as unknown as HeadroomDeps
@@ -134,4 +137,29 @@ test('a name that somebody else has is asked for less and less often, and the st
     assert.ok(calls.length > 3 && calls.length < 10, `${calls.length} calls`)
     assert.equal(shell.told()?.message, `${kind} already exists`)
   }
+})
+
+test('a template that is made again is asked for twice a minute, and that it is there already is no trouble', async () => {
+  const hash = placeFor(aPool(), podFor(aNode(), aClass(), settings).spec, pause).metadata.annotations
+  const lacking = { type: 'ReadyForProvisioning', status: 'False', reason: 'PodTemplateNotFound', message: 'not found' }
+  const buffer = {
+    ...balloon,
+    metadata: { ...balloon.metadata, name: 'eu-headroom' },
+    spec: { replicas: 1, podTemplateRef: { name: `eu-headroom-${hash[annotations.headroomHash]}` } },
+    status: { conditions: [lacking] },
+  } as unknown as CapacityBuffer
+  const found = { nodes: 1, isBufferServed: true, buffer }
+  const { calls, ...shell } = shellOver(found, says(409, 'AlreadyExists', 'it is there'))
+  await shell.run(60)
+  assert.deepEqual(calls, ['create template', 'create template'])
+  assert.equal(shell.told()?.message, 'PodTemplateNotFound: not found')
+})
+
+test('a template that is refused is told, and its buffer stays for another try', async () => {
+  const { calls, ...shell } = shellOver({ nodes: 1, isBufferServed: true }, call => {
+    if (call === 'create template') says(403, 'Forbidden', 'exceeded quota')()
+  })
+  await shell.run(0.5)
+  assert.deepEqual(calls, ['create buffer', 'create template'])
+  assert.equal(shell.told()?.message, 'exceeded quota')
 })

@@ -4,9 +4,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toTimestamp } from '../../../operator/ambient/clock.ts'
 import type { Pod } from '../../../operator/api/core.ts'
-import type { Uid } from '../../../operator/api/meta.ts'
+import { annotations } from '../../../operator/api/marks.ts'
+import type { Condition, Uid } from '../../../operator/api/meta.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
 import { type Place, placeFor } from '../../../operator/cluster/headroom/balloon.ts'
+import type { CapacityBuffer } from '../../../operator/cluster/headroom/buffer.ts'
 import { type HeadroomView, planHeadroom } from '../../../operator/cluster/headroom/plan.ts'
 import { podFor } from '../../../operator/lifecycle/pod.ts'
 import { aClass, aNode, settings } from '../lifecycle/build.ts'
@@ -94,4 +96,41 @@ test('until a refused write is to be tried again nothing is asked, be it to dele
     const due = planHeadroom(view({ pool: pool(nodes), balloons, refusal: { ...refusal, retryInMs: 0 } }))
     assert.equal(due.acts.length, 1)
   }
+})
+
+const condition = (type: string, status: Condition['status'], reason: string = type, message = 'x'): Condition => ({
+  type,
+  status,
+  reason,
+  message,
+  lastTransitionTime: toTimestamp(at(0)),
+})
+
+const buffer = (replicas?: number, conditions: readonly Condition[] = []): CapacityBuffer => ({
+  apiVersion: 'autoscaling.x-k8s.io/v1beta1',
+  kind: 'CapacityBuffer',
+  metadata: {
+    name: 'eu-headroom',
+    namespace: 'default',
+    uid: 'uid-buffer' as Uid,
+    resourceVersion: '1',
+    creationTimestamp: toTimestamp(at(0)),
+  },
+  spec: {
+    replicas: 2,
+    podTemplateRef: { name: `eu-headroom-${place.metadata.annotations[annotations.headroomHash]}` },
+  },
+  status: { ...(replicas !== undefined && { replicas }), conditions },
+})
+
+test('a buffer whose autoscaler cannot begin gets its template again, and it belongs to this life of the buffer', () => {
+  const plan = (status: Condition['status']) =>
+    planHeadroom(view({ buffersServed: true, buffer: buffer(2, [condition('ReadyForProvisioning', status)]) }))
+  assert.deepEqual(plan('True').acts, [])
+  const [act] = plan('False').acts
+  assert.ok(act?.do === 'create-template')
+  const { metadata, template } = act.manifest as Pod & { template: Place }
+  assert.equal(metadata.name, buffer().spec.podTemplateRef?.name)
+  assert.equal(metadata.ownerReferences?.[0]?.uid, 'uid-buffer')
+  assert.deepEqual(template, place)
 })
