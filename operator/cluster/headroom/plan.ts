@@ -171,10 +171,13 @@ const balloonManifest = (pool: RTCNodePool, name: string, { metadata, spec }: Pl
 })
 
 function byBuffer({ pool, place, buffer }: HeadroomView, wanted: number): Kept {
-  const ready = buffer?.status?.replicas ?? 0
-  const provisioning = conditionOf(buffer?.status?.conditions, 'ReadyForProvisioning')
-  const limited = conditionOf(buffer?.status?.conditions, 'LimitedByQuotas')
-  const why = limited?.status === 'True' ? limited : provisioning?.status === 'False' ? provisioning : undefined
+  const [resolved, provisioned, limited] = ['ReadyForProvisioning', 'Provisioning', 'LimitedByQuotas'].map(type =>
+    conditionOf(buffer?.status?.conditions, type),
+  )
+  const lacking = [resolved, provisioned].find(condition => condition?.status === 'False')
+  const why = limited?.status === 'True' ? limited : lacking
+  // Its replicas are what its autoscaler will keep, from the first moment on.
+  const ready = provisioned?.status === 'True' ? (buffer?.status?.replicas ?? 0) : 0
   const told = { ready: Math.min(ready, wanted), message: why && `${why.reason}: ${why.message}` }
   if (place === undefined) return { ...told, acts: [], message: 'the class of the pool does not exist' }
   if (buffer === undefined) return { ...told, acts: [createBuffer(pool, place, wanted)] }
@@ -185,7 +188,7 @@ function byBuffer({ pool, place, buffer }: HeadroomView, wanted: number): Kept {
   const acts: Act[] = []
   if (buffer.spec.replicas !== wanted) acts.push({ do: 'resize-buffer', object: buffer, replicas: wanted })
   // Perhaps it has no template: it was never made, or went with a buffer of the same name. Nobody here may read them.
-  if (provisioning?.status === 'False')
+  if (resolved?.status === 'False')
     acts.push({ do: 'create-template', manifest: templateManifest(pool, place, buffer.metadata.uid) })
   return { ...told, acts }
 }

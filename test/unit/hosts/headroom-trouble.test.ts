@@ -134,3 +134,22 @@ test('a buffer whose autoscaler cannot begin gets its template again, and it bel
   assert.equal(metadata.ownerReferences?.[0]?.uid, 'uid-buffer')
   assert.deepEqual(template, place)
 })
+
+test('room that a buffer asks for is ready when its autoscaler has it, not before, and what lacks is told', () => {
+  const told = (...conditions: readonly Condition[]) => {
+    const { status } = planHeadroom(view({ buffersServed: true, buffer: buffer(2, conditions) }))
+    return [status?.ready, status?.message]
+  }
+  const resolved = condition('ReadyForProvisioning', 'True')
+  const fits = condition('Provisioning', 'True')
+  assert.deepEqual(told(resolved), [0, undefined])
+  // In Karpenter’s words.
+  const toCome = condition('Provisioning', 'False', 'RequiresNewCapacity', '2/2 virtual pods required new capacity')
+  assert.deepEqual(told(resolved, toCome), [0, 'RequiresNewCapacity: 2/2 virtual pods required new capacity'])
+  assert.deepEqual(told(resolved, fits), [2, undefined])
+  assert.deepEqual(told(resolved, fits, condition('LimitedByQuotas', 'True', 'Quota', 'cpu')), [2, 'Quota: cpu'])
+  assert.deepEqual(told(condition('ReadyForProvisioning', 'False', 'PodTemplateNotFound', 'x'), toCome), [
+    0,
+    'PodTemplateNotFound: x',
+  ])
+})
