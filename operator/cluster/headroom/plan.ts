@@ -52,6 +52,9 @@ export interface HeadroomPlan {
 const LOOK_MS = 30_000
 /** A host that takes pods though it goes, or a kubelet that takes none, would have them made anew as fast as they are deleted. */
 const LEAST_AGE_MS = 30_000
+/** Products bring the CRD with their feature off; whoever has it on looks at a buffer within seconds. */
+const UNREAD_AFTER_MS = 120_000
+const UNREAD = 'nobody acts on CapacityBuffers, so pods keep the room'
 /** Of a message; the schema of the pool takes no more. */
 const MOST_CHARACTERS = 2_048
 
@@ -77,19 +80,30 @@ function withRoom(view: HeadroomView): HeadroomPlan {
   const { pool, buffersServed } = view
   const before = pool.status?.headroom
   const wanted = wantedPlaces(pool, view.autoscaler, before, view.now)
-  const { ready, message, acts } = buffersServed ? byBuffer(view, wanted) : byBalloons(view, wanted)
+  const [buffer, balloons] = [byBuffer(view, wanted), byBalloons(view, wanted)]
+  const isByBuffer = buffersServed && isActedOn(view)
+  const { ready, message = buffersServed && !isByBuffer ? UNREAD : undefined } = isByBuffer ? buffer : balloons
   return {
-    // The other way first: it would keep the same room twice.
-    acts: [...(buffersServed ? deleteBalloons(view) : deleteBuffer(view)), ...acts],
+    // The other way first: it would keep the same room twice; and a buffer must be there to be read.
+    acts: isByBuffer
+      ? [...deleteBalloons(view), ...buffer.acts]
+      : [...(buffersServed ? buffer.acts : deleteBuffer(view)), ...balloons.acts],
     status: compact<PoolHeadroom>({
       wanted,
       ready,
-      by: buffersServed ? 'CapacityBuffer' : 'Balloons',
+      by: isByBuffer ? 'CapacityBuffer' : 'Balloons',
       message: message?.slice(0, MOST_CHARACTERS),
       changedAt: before?.wanted === wanted ? before.changedAt : toTimestamp(view.now),
     }),
     lookAgainMs: LOOK_MS,
   }
+}
+
+/** Where nobody does, it stays for the day somebody does. Room that is there is not given up for one that is only promised. */
+function isActedOn({ pool, buffer, now }: HeadroomView): boolean {
+  if (conditionOf(buffer?.status?.conditions, 'ReadyForProvisioning') !== undefined) return true
+  if (pool.status?.headroom?.by === 'Balloons') return false
+  return buffer === undefined || ageMs(buffer, now) < UNREAD_AFTER_MS
 }
 
 const deleteBalloons = ({ balloons }: HeadroomView): Act[] =>

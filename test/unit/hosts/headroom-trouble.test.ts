@@ -18,6 +18,8 @@ import { at } from './said.ts'
 const pause = { image: 'pause:1', priorityClassName: 'rtcnode-headroom' }
 const place: Place = placeFor(aPool(), podFor(aNode(), aClass(), settings).spec, pause)
 
+const placed = { ...place.metadata, namespace: 'default' }
+
 function pool(nodes?: number, status: Partial<RTCNodePool['status'] & {}> = {}): RTCNodePool {
   const one = aPool()
   return {
@@ -152,4 +154,38 @@ test('room that a buffer asks for is ready when its autoscaler has it, not befor
     0,
     'PodTemplateNotFound: x',
   ])
+})
+
+test('a buffer that nobody reads for two minutes gives way to pods, and stays for whoever comes to read it', () => {
+  const after = (seconds: number, by: 'CapacityBuffer' | 'Balloons', what: Partial<HeadroomView> = {}) => {
+    const headroom = { wanted: 2, ready: 0, by, changedAt: toTimestamp(at(0)) }
+    const now = at(seconds)
+    const { acts, status } = planHeadroom(
+      view({ pool: pool(2, { headroom }), buffersServed: true, buffer: buffer(), now, ...what }),
+    )
+    return [acts.map(act => act.do), status?.by, status?.message]
+  }
+  const two = [1, 2].map(number => made({ metadata: { ...placed, name: `eu-headroom-${number}` } }, 121, 'a'))
+  const unread = 'nobody acts on CapacityBuffers, so pods keep the room'
+  assert.deepEqual(after(119, 'CapacityBuffer'), [[], 'CapacityBuffer', undefined])
+  assert.deepEqual(after(120, 'CapacityBuffer'), [['create-balloon', 'create-balloon'], 'Balloons', unread])
+  assert.deepEqual(after(150, 'Balloons', { balloons: two }), [[], 'Balloons', unread])
+  assert.deepEqual(after(150, 'Balloons', { balloons: two, buffer: undefined })[0], ['create-buffer'])
+  const read = buffer(2, [condition('ReadyForProvisioning', 'True')])
+  assert.deepEqual(after(180, 'Balloons', { balloons: two, buffer: read }), [
+    ['delete-balloon', 'delete-balloon'],
+    'CapacityBuffer',
+    undefined,
+  ])
+})
+
+test('pods that keep room stay until somebody reads the buffer that is to take their place', () => {
+  const headroom = { wanted: 1, ready: 1, by: 'Balloons', changedAt: toTimestamp(at(0)) } as const
+  const balloons = [made({ metadata: { ...placed, name: 'eu-headroom-1' } }, 0, 'a')]
+  const { acts, status } = planHeadroom(view({ pool: pool(1, { headroom }), balloons, buffersServed: true }))
+  assert.deepEqual(
+    acts.map(act => act.do),
+    ['create-buffer'],
+  )
+  assert.deepEqual([status?.by, status?.ready], ['Balloons', 1])
 })
