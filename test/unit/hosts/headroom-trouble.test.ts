@@ -1,5 +1,5 @@
 // Head-room where the cluster is of no help: hosts that go and take pods all the same, kubelets that take none, an API server that
-// refuses, and buffers that nobody reads.
+// refuses, buffers that nobody reads, and places that one host would have twice.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toTimestamp } from '../../../operator/ambient/clock.ts'
@@ -188,4 +188,23 @@ test('pods that keep room stay until somebody reads the buffer that is to take t
     ['create-buffer'],
   )
   assert.deepEqual([status?.by, status?.ready], ['Balloons', 1])
+})
+
+test('where nodes share no host, no two pods that keep a place do', () => {
+  const placed = (topologyKey: string) => {
+    const term = { topologyKey, labelSelector: { matchLabels: { app: 'sfu' } } }
+    const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] }, nodeAffinity: {} }
+    const { spec } = placeFor(aPool(), podFor(aNode(), aClass({ podSpec: { affinity } }), settings).spec, pause)
+    return { asked: affinity, kept: spec['affinity'] as typeof affinity }
+  }
+  const host = placed('kubernetes.io/hostname')
+  const [asked, added] = host.kept.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution
+  assert.deepEqual(asked, host.asked.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0])
+  assert.deepEqual(added, {
+    topologyKey: 'kubernetes.io/hostname',
+    labelSelector: { matchExpressions: [{ key: 'rtcnode.io/headroom', operator: 'Exists' }] },
+  })
+  assert.ok('nodeAffinity' in host.kept)
+  const zone = placed('topology.kubernetes.io/zone')
+  assert.deepEqual(zone.kept, zone.asked)
 })
