@@ -99,7 +99,7 @@ function withRoom(view: HeadroomView): HeadroomPlan {
   }
 }
 
-/** Where nobody does, it stays for the day somebody does. Room that is there is not given up for one that is only promised. */
+/** Where nobody does, it stays for the day somebody does; room that pods keep is not given up before. */
 function isActedOn({ pool, buffer, now }: HeadroomView): boolean {
   if (conditionOf(buffer?.status?.conditions, 'ReadyForProvisioning') !== undefined) return true
   if (pool.status?.headroom?.by === 'Balloons') return false
