@@ -308,7 +308,7 @@ test('a buffer that cannot be had says why', () => {
   const { status } = planHeadroom(
     view({ buffersServed: true, buffer: aBuffer(2, `eu-headroom-${hash}`, { replicas: 1, conditions }) }),
   )
-  assert.deepEqual([status?.ready, status?.message], [1, 'Quota: cpu'])
+  assert.deepEqual([status?.ready, status?.message], [0, 'Quota: cpu'])
 })
 
 const anyBalloons = fc
