@@ -59,7 +59,7 @@ suiteOfHosts('hosts that autoscalers take away', promise => {
       await world.apply(filler(scene.namespace, host))
       await scene.kubectl('wait', '--for=condition=Ready', 'pod/filler', '--timeout=50s')
       await scene.scale(pool, 2)
-      await scene.expectProgress(pool, 'Complete', slowly)
+      await scene.expectNodes(pool, 'two are open', nodes => nodes.filter(isOpen).length === 2, slowly)
       const idle = only((await scene.nodesOf(pool)).filter(({ metadata }) => metadata.name !== busy)).metadata.name
       const spared = await scene.hostOf(idle)
       assert.notEqual(spared, host)
