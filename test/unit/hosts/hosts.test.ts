@@ -161,8 +161,13 @@ test('what is kept of NodeClaims and Events is enough to judge them by', () => {
   assert.deepEqual(hostEventIndexes['host']?.(keptOfHostEvent(event)), ['h'])
 })
 
-test('it is ready when all that it reads is', () => {
-  const { signals } = rig()
+test('it is ready when all that it reads is, and not while any of it is unread', () => {
+  const { hosts, claims, events, signals } = rig()
+  for (const unread of [hosts, claims, events]) {
+    unread.setSynced(false)
+    assert.equal(signals.ready(), false)
+    unread.setSynced(true)
+  }
   assert.equal(signals.ready(), true)
 })
 
