@@ -6,6 +6,7 @@ import { RTCAutoscalerKind } from './api/rtcautoscaler.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
 import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
 import { RTCNodePoolKind } from './api/rtcnodepool.ts'
+import { BUDGET_NAME } from './cluster/protection/budget.ts'
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete'
 
@@ -149,8 +150,16 @@ export const operatorPermissions: readonly OperatorPermission[] = [
     where: 'sfu',
     group: 'policy',
     resources: ['poddisruptionbudgets'],
-    verbs: ['create', 'patch', 'delete'],
+    names: [BUDGET_NAME],
+    verbs: ['patch', 'delete'],
     why: 'one for each namespace of SFUs, which keeps those with people from being evicted',
+  },
+  {
+    where: 'sfu',
+    group: 'policy',
+    resources: ['poddisruptionbudgets'],
+    verbs: ['create'],
+    why: 'it comes with the first pod; the API server knows no name when it judges a create',
   },
   {
     where: 'watched',

@@ -217,7 +217,7 @@ const headroomStatusSchema = z.object({
   wanted: count('For how many nodes.'),
   ready: count('For how many of them there is room on hosts.'),
   by: z.enum(['CapacityBuffer', 'Balloons']).describe('What keeps it. Balloons: pods that do nothing.'),
-  message: z.string().max(2_048).optional().describe('Why there is not all that is wanted.'),
+  message: z.string().max(2_048).optional().describe('Why there is not all that is wanted, or why pods keep it.'),
   changedAt: timestamp.describe('When the number wanted last changed.'),
 })
 export type PoolHeadroom = z.infer<typeof headroomStatusSchema>

@@ -63,12 +63,31 @@ function placeSpec(podSpec: Fields, { image, priorityClassName }: PlaceSettings)
   const besides = containersOf(podSpec['initContainers']).filter(({ restartPolicy }) => restartPolicy === 'Always')
   return {
     ...Object.fromEntries(kept.filter(field => podSpec[field] !== undefined).map(field => [field, podSpec[field]])),
+    ...apart(recordOf(podSpec['affinity'])),
     tolerations: listOf(podSpec['tolerations']).filter(it => !outlivesItsHost(it)),
     priorityClassName,
     terminationGracePeriodSeconds: 0,
     automountServiceAccountToken: false,
     enableServiceLinks: false,
     containers: [...besides, ...containersOf(podSpec['containers'])].map(waits),
+  }
+}
+
+const HOST = 'kubernetes.io/hostname'
+const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution'
+
+/**
+ * Where nodes share no host, they mostly keep off others by labels that they have and these pods have not, which would all find the
+ * same place. Where they keep off somebody else, there comes to be more room than was asked for, never less.
+ */
+function apart(affinity: Fields): Fields {
+  const podAntiAffinity = recordOf(affinity['podAntiAffinity'])
+  const required = listOf(podAntiAffinity[REQUIRED])
+  if (!required.some(({ topologyKey }) => topologyKey === HOST)) return {}
+  const others = { matchExpressions: [{ key: labels.headroom, operator: 'Exists' }] }
+  const fromEachOther = { topologyKey: HOST, labelSelector: others }
+  return {
+    affinity: { ...affinity, podAntiAffinity: { ...podAntiAffinity, [REQUIRED]: [...required, fromEachOther] } },
   }
 }
 
@@ -98,5 +117,6 @@ export const ownedBy = ({ apiVersion, kind, metadata: { name, uid } }: RTCNodePo
 })
 
 const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (value as Fields[]) : [])
+const recordOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {})
 const containersOf = (value: unknown): readonly Container[] =>
   listOf(value) as readonly unknown[] as readonly Container[]

@@ -89,7 +89,8 @@ export function headroomController(deps: HeadroomDeps): ControllerSpec {
         return {}
       }
       if (now === undefined) return whenCaughtUp
-      const { acts, status, lookAgainMs } = planHeadroom(viewOf(pool, now, deps, refusals))
+      const view = viewOf(pool, now, deps, refusals)
+      const { acts, status, lookAgainMs } = planHeadroom(view)
       log.debug('planned', { acts: acts.map(act => act.do), wanted: status?.wanted, ready: status?.ready })
       for (const act of acts) {
         const refusal = await carryOut(pool, act, deps, signal)
@@ -97,16 +98,17 @@ export function headroomController(deps: HeadroomDeps): ControllerSpec {
         refusals.set(key, { message: refusal, ...waitAfterRefusal(refusals.get(key), deps.clock) })
         return { lookAgainMs: 0 }
       }
-      // What was refused before has been taken now.
-      if (acts.some(act => act.do === 'create-balloon' || act.do === 'create-buffer')) refusals.delete(key)
+      // What was refused before has been taken now, or is asked no more.
+      if (view.refusal?.retryInMs === 0) refusals.delete(key)
       await tell(pool, status, deps, signal)
       return resultOf(acts, lookAgainMs)
     },
   }
 }
 
+/** Templates are in no cache. */
 const resultOf = (acts: readonly Act[], lookAgainMs: number | undefined): ReconcileResult => {
-  if (acts.length > 0) return whenCaughtUp
+  if (acts.some(act => act.do !== 'create-template')) return whenCaughtUp
   return lookAgainMs === undefined ? {} : { lookAgainMs }
 }
 
@@ -162,7 +164,7 @@ function viewOf(
 const own = <T extends KubeObject>(pool: RTCNodePool, object: T | undefined): T | undefined =>
   object !== undefined && controllerOf(object)?.uid === pool.metadata.uid ? object : undefined
 
-/** Resolves with the API server's words when it would not take something. */
+/** Resolves with the API server's words when it would not take something, or has something of that name already. */
 async function carryOut(
   pool: RTCNodePool,
   act: Act,
@@ -186,9 +188,12 @@ async function carryOut(
       case 'create-buffer': {
         const buffer = await buffers.create(act.manifest, { signal })
         wrote(buffer)
-        await createTemplate(buffer, act.templateOwnedBy(buffer.metadata.uid))
+        await createTemplate(act.templateOwnedBy(buffer.metadata.uid))
         break
       }
+      case 'create-template':
+        await createTemplate(act.manifest)
+        break
       case 'resize-buffer': {
         const { uid } = act.object.metadata
         const patch = { metadata: { uid }, spec: { replicas: act.replicas } }
@@ -200,21 +205,15 @@ async function carryOut(
         deleted(act.object)
     }
   } catch (error) {
-    if (isRefusal(error)) return error.message
-    if (!isAlreadyExists(error)) throw error
+    if (isRefusal(error) || isAlreadyExists(error)) return error.message
+    throw error
   }
   return undefined
 
-  /** Without it the buffer would wait for a template that nobody makes. */
-  async function createTemplate(buffer: CapacityBuffer, template: object): Promise<void> {
-    try {
-      await podTemplates.create(template, { signal })
-    } catch (error) {
-      if (isAlreadyExists(error)) return
-      await buffers.delete(keyOf(buffer), { uid: buffer.metadata.uid, signal })
-      deleted(buffer)
-      throw error
-    }
+  async function createTemplate(manifest: object): Promise<void> {
+    await podTemplates.create(manifest, { signal }).catch((error: unknown) => {
+      if (!isAlreadyExists(error)) throw error
+    })
   }
 }
 

@@ -12,6 +12,7 @@ export interface Budget extends KubeObject {
     readonly minAvailable?: number | string
     readonly maxUnavailable?: number | string
     readonly selector?: LabelSelector
+    readonly unhealthyPodEvictionPolicy?: string
   }
 }
 
@@ -77,12 +78,15 @@ export function budgetStep({ name, found, pods, nodes }: InNamespace): BudgetSte
   const { uid } = found.metadata
   // A selector is one thing: whatever was added to it is taken out.
   const selector = { ...spec.selector, matchExpressions: null, matchLabels: onlyOurs(found.spec.selector?.matchLabels) }
-  return { do: 'repair', patch: { metadata: { uid }, spec: { ...spec, maxUnavailable: null, selector } } }
+  const taken = { maxUnavailable: null, unhealthyPodEvictionPolicy: null }
+  return { do: 'repair', patch: { metadata: { uid }, spec: { ...spec, ...taken, selector } } }
 }
 
-const isAsWanted = ({ minAvailable, maxUnavailable, selector }: Budget['spec']): boolean =>
+/** By the default policy a pod that is not ready is held as well: media may flow while a probe fails. */
+const isAsWanted = ({ minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy }: Budget['spec']): boolean =>
   minAvailable === MIN_AVAILABLE &&
   maxUnavailable === undefined &&
+  unhealthyPodEvictionPolicy === undefined &&
   (selector?.matchExpressions ?? []).length === 0 &&
   isDeepStrictEqual({ ...selector?.matchLabels }, { ...spec.selector?.matchLabels })
 

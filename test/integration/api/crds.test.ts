@@ -57,7 +57,7 @@ test('a node shows its phase before anybody has written it', async () => {
   const [head, row] = (await cluster.kubectl(['get', 'rtcn', 'fresh']))
     .split('\n')
     .map(line => line.trim().split(/\s+/))
-  assert.deepEqual(head, ['NAME', 'PHASE', 'REASON', 'SESSIONS', 'HOST', 'ADDRESS', 'DEADLINE', 'AGE'])
+  assert.deepEqual(head, ['NAME', 'PHASE', 'REASON', 'SESSIONS', 'HOST', 'ADDRESS', 'DEADLINE', 'DISRUPTED', 'AGE'])
   assert.deepEqual(row?.slice(0, 2), ['fresh', 'Pending'])
 })
 

@@ -2,6 +2,7 @@
 
 import { BUDGET_NAME } from '../../../operator/cluster/protection/budget.ts'
 import { anyKind } from '../../cluster/crds.ts'
+import { until } from '../../cluster/until.ts'
 import type { AutoscalerScene } from '../autoscaler/autoscaler-scene.ts'
 import { type Pair, roles } from '../faults/pair.ts'
 import { simClass } from '../harness/class.ts'
@@ -103,7 +104,7 @@ async function itRollsOut(scene: AutoscalerScene): Promise<void> {
   await scene.expectNodes(pool, 'two are left', nodes => nodes.length === 2)
 }
 
-/** By pods, then by a buffer, as soon as the cluster serves that kind. */
+/** By pods, then by a buffer, as soon as the cluster serves that kind and somebody reads it. */
 async function roomIsKept(scene: AutoscalerScene, apply: Apply): Promise<void> {
   const expectRoom = (by: string, wanted: number) =>
     scene.expectPool(
@@ -120,6 +121,13 @@ async function roomIsKept(scene: AutoscalerScene, apply: Apply): Promise<void> {
   await scene.patchPool(pool, { headroom: { nodes: 1 } })
   await expectRoom('Balloons', 1)
   await apply(anyKind('autoscaling.x-k8s.io', 'v1beta1', 'CapacityBuffer', 'Namespaced'))
+  const read = { type: 'ReadyForProvisioning', status: 'True', reason: 'Resolved', message: 'as an autoscaler says' }
+  const patch = JSON.stringify({ status: { conditions: [read] } })
+  await until(
+    'a buffer that can be read',
+    () => scene.kubectl('patch', 'capacitybuffer', `${pool}-headroom`, '--type=merge', '-p', patch),
+    { withinMs: 100_000, everyMs: 500 },
+  )
   await expectRoom('CapacityBuffer', 1)
   await scene.patchPool(pool, { headroom: { nodes: 2 } })
   await scene.kubectl(

@@ -79,6 +79,16 @@ test('no role of the chart has a wildcard, and the operator reads no Secret and 
   }
 })
 
+test('the budgets of other people are read, and never written', () => {
+  const ofBudgets = operatorPermissions.filter(({ group }) => group === 'policy')
+  const rightsToAny = ofBudgets.filter(({ names }) => names === undefined).flatMap(({ verbs }) => verbs)
+  assert.deepEqual(rightsToAny.toSorted(), ['create', 'list', 'watch'])
+  assert.deepEqual(
+    ofBudgets.flatMap(({ names = [] }) => names),
+    ['rtcnode-busy'],
+  )
+})
+
 test('what the policies ask for joins no role of Kubernetes', () => {
   for (const { name, joins, permissions } of userRoles) {
     const ofPolicies = permissions.flatMap(({ verbs }) => verbs).filter(verb => verb in policyVerbs)

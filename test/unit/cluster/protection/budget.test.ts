@@ -72,6 +72,7 @@ test('whatever is changed in it is set right by one patch', () => {
     { selector: { matchLabels: { ...selectsBusy.matchLabels, app: 'x' } } },
     { selector: { ...selectsBusy, matchExpressions: [{ key: 'app', operator: 'Exists' }] } },
     { selector: undefined },
+    { unhealthyPodEvictionPolicy: 'AlwaysAllow' },
   ]
   for (const change of changed) {
     const found = JSON.parse(JSON.stringify(ours(change))) as Budget
