@@ -13,7 +13,7 @@ import { startFleet } from '../sfu/fleet.ts'
 import type { Benchmark, Figure, Log, Result } from './figure.ts'
 import { hasCondition, type Moments, momentsOf } from './moments.ts'
 import { createPool, patchPool, poolsPath } from './pool-manifest.ts'
-import { benchClass, numbered, podsPath, rtcnodesPath, type Stage, startStage } from './stage.ts'
+import { benchClass, numbered, podsPath, rtcnodesPath, startStage } from './stage.ts'
 import { all, median, seconds } from './statistics.ts'
 
 const TIMES = 7
@@ -39,15 +39,25 @@ SFU takes longer by its own start, with and without head-room, so the difference
     await using accepting = await momentsOf(stage.cluster, rtcnodesPath, takesRooms)
     const { kubeconfigPath, registry } = stage.cluster
     await using _fleet = await startFleet({ kubeconfigPath, registry: { endpoints: registry.endpoints } })
-    const scene = { stage, accepting, log }
+    const scene = { cluster: stage.cluster, accepting, log }
     const pools = { without: numbered('without', TIMES), withIt: numbered('with', TIMES) }
+    await using karpenter = await startKarpenter(stage.cluster, { batchIdleSeconds: BATCH_SECONDS, log })
+    // It comes with Karpenter’s CRDs.
+    await stage.cluster.kubectl(['delete', 'crd', 'capacitybuffers.autoscaling.x-k8s.io'])
+    const operator = await stage.operator()
     const made = await measureMadeAndKept(scene, pools)
+
+    await karpenter.stop()
+    const buffering = { batchIdleSeconds: BATCH_SECONDS, capacityBuffers: true, log }
+    await using _karpenter = await startKarpenter(stage.cluster, buffering)
+    // That the kind is served now it would notice within half a minute, and make balloons meanwhile.
+    await operator.restart()
     return resultOf({ ...made, buffers: await measureBuffers(scene, pools.without) })
   },
 }
 
 interface Scene {
-  readonly stage: Stage
+  readonly cluster: Cluster
   readonly accepting: Moments
   readonly log: Log
 }
@@ -66,12 +76,7 @@ async function measureMadeAndKept(
   scene: Scene,
   { without, withIt }: { readonly without: readonly string[]; readonly withIt: readonly string[] },
 ): Promise<Omit<Measured, 'buffers'>> {
-  const { stage, accepting, log } = scene
-  const { cluster } = stage
-  await using _karpenter = await startKarpenter(cluster, { batchIdleSeconds: BATCH_SECONDS, log })
-  // It comes with Karpenter’s CRDs. Where it is served, no balloons are made.
-  await cluster.kubectl(['delete', 'crd', 'capacitybuffers.autoscaling.x-k8s.io'])
-  await stage.operator()
+  const { cluster, accepting, log } = scene
   await hostsRegisterAfter(cluster, 0)
   await createFullPools(cluster, without, withIt)
   for (const pool of [...without, ...withIt]) await accepting.reached(`${pool}-`, 1, WITHIN_MS)
@@ -94,12 +99,7 @@ async function measureMadeAndKept(
 }
 
 async function measureBuffers(scene: Scene, pools: readonly string[]): Promise<number[]> {
-  const { cluster } = scene.stage
-  await using _karpenter = await startKarpenter(cluster, {
-    batchIdleSeconds: BATCH_SECONDS,
-    capacityBuffers: true,
-    log: scene.log,
-  })
+  const { cluster } = scene
   await hostsRegisterAfter(cluster, 0)
   for (const pool of pools) await patchPool(cluster, pool, { headroom: { nodes: 1 } })
   await until('an empty host for each buffer', () => haveEmptyHosts(scene, pools), {
@@ -158,12 +158,12 @@ async function createFullPools(cluster: Cluster, plain: readonly string[], keepi
 }
 
 /** Raises replicas of one pool after the other; gives for each the milliseconds until its new node takes rooms. */
-function oneMore({ stage, accepting }: Scene, pools: readonly string[]): Promise<number[]> {
+function oneMore({ cluster, accepting }: Scene, pools: readonly string[]): Promise<number[]> {
   const asked = pools.map(async (pool, index) => {
     const nodes = accepting.count(`${pool}-`) + 1
     await pause(index * EVERY_MS)
     const at = performance.now()
-    await patchPool(stage.cluster, pool, { replicas: nodes })
+    await patchPool(cluster, pool, { replicas: nodes })
     return (await accepting.reached(`${pool}-`, nodes, WITHIN_MS)) - at
   })
   return Promise.all(asked)
@@ -179,9 +179,9 @@ async function hostsOfBalloons({ api }: Cluster, pools: readonly string[]): Prom
 }
 
 /** More of them than nodes, which fill one each. */
-async function haveEmptyHosts({ stage, accepting }: Scene, pools: readonly string[]): Promise<boolean> {
+async function haveEmptyHosts({ cluster, accepting }: Scene, pools: readonly string[]): Promise<boolean> {
   const path = '/api/v1/nodes?labelSelector=karpenter.sh%2Finitialized%3Dtrue'
-  const { items } = (await stage.cluster.api.call('GET', path)) as { items: Host[] }
+  const { items } = (await cluster.api.call('GET', path)) as { items: Host[] }
   const hosts = Map.groupBy(items, ({ metadata }) => metadata.labels?.['karpenter.sh/nodepool'] ?? '')
   return pools.every(pool => (hosts.get(pool)?.length ?? 0) > accepting.count(`${pool}-`))
 }
