@@ -51,8 +51,8 @@ function shellOver({ nodes, balloons = [], buffer, isBufferServed = false }: Fou
       rangeOf: () => ({ progress: { resourceVersion: isBufferServed ? '7' : '0' } }),
     },
     pools: {
-      apply: async (_key: string, applied: RTCNodePool) => {
-        pool = { ...pool, status: { ...pool.status!, headroom: applied.status?.headroom! } }
+      apply: async (_key: string, { status }: RTCNodePool) => {
+        pool = { ...pool, status: { ...pool.status!, ...status } }
         return pool
       },
     },
@@ -113,7 +113,7 @@ test('a delete that is forbidden is asked less and less often, and without a wis
 
 test('what was refused and is taken later is told no more', async () => {
   let refuses = true
-  const { calls, ...shell } = shellOver({ nodes: 0, balloons: [balloon] }, () => {
+  const shell = shellOver({ nodes: 0, balloons: [balloon] }, () => {
     if (refuses) says(403, 'Forbidden', 'pods is forbidden')()
   })
   await shell.run(10)
