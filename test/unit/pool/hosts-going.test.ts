@@ -141,6 +141,13 @@ test('a roll-out goes on beside it', () => {
   assert.equal(told(replaced), 'close n2')
 })
 
+test('a roll-out whose new nodes came to hosts that go is not complete', () => {
+  const pool = aPool(1, { status: { currentRevision: V1, updateRevision: V2 } })
+  const late = aNode('new', { ...planned, ...starting, revision: V2 })
+  assert.equal(planFor(pool, [late], towards(V2)).status.currentRevision, V1)
+  assert.equal(planFor(pool, [aNode('new', { revision: V2 })], towards(V2)).status.currentRevision, V2)
+})
+
 test('a revision is not blamed for nodes that their host took along', () => {
   const gone = { deletedAt: NOW, madeAt: NOW - 100, drain: 'PodLost' } as const
   assert.equal(planFor(aPool(1), [aNode('n1', gone)]).status.failedStarts?.count, 1)
