@@ -144,7 +144,7 @@ export const rtcNodeClassSpecSchema = z
           .max(86_400)
           .default(300)
           .describe(
-            'A node whose pod exists, or is refused, for so long without becoming Running is deleted; its pool makes another.',
+            'A node whose pod exists, or is refused, for so long without becoming Running is deleted; its pool makes another. The time in which no host has room for the pod does not count.',
           ),
         unhealthyAfterSeconds: z
           .int()

@@ -26,9 +26,14 @@ export interface Disruption {
 /** What the hosts of the cluster announce, as it is now. Of a host that is not known, nothing. */
 export interface HostSignals {
   of(hostName: string): Disruption | undefined
+  /** Names of all hosts that announce something; those that went may be among them. */
+  announced(): Iterable<string>
   /** What the cluster does to the pod itself, by its own condition. */
   ofPod(pod: Pod): Disruption | undefined
-  /** All that there is was read; until then, what is not seen may only be not seen yet. */
+  /**
+   * All that there is was read; until then, what is not seen may only be not seen yet. NodeClaims and Events that cannot be read are
+   * waited for only so long.
+   */
   ready(): boolean
   /** Calls back when the answer of `of` is another; what hosts write all the time is no news. The returned function unsubscribes. */
   onChange(listener: (hostName: string) => void): () => void

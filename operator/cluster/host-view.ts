@@ -95,6 +95,8 @@ export type HostView =
       readonly host: Host
       readonly nodeClaims: readonly NodeClaim[]
       readonly events: readonly HostEvent[]
+      /** Of signals that do not tell when they came, by name (signals.ts). */
+      readonly firstSeen?: ReadonlyMap<string, Instant>
     }
 
 export type PresentHost = Extract<HostView, { readonly state: 'Present' }>

@@ -1,5 +1,6 @@
 // What hosts announce, as it is now: kept from the caches of Nodes, NodeClaims and Events, and asked by lifecycle, pool and
-// protection. Nothing is remembered but that a host went; so what is taken back is as if it had never been.
+// protection. Nothing is remembered but that a host went, and since when a signal is there that does not tell; so what is taken
+// back is as if it had never been.
 import type { Clock, Instant } from '../ambient/clock.ts'
 import type { Host } from '../api/core.ts'
 import type { ObjectKey } from '../api/meta.ts'
@@ -8,7 +9,8 @@ import type { ServerClock } from '../kube/server-clock.ts'
 import type { Disruption, HostSignals } from './disruption.ts'
 import { byHost, type HostEvent, type HostView, type NodeClaim } from './host-view.ts'
 import { disruptionOf, disruptionOfPod } from './judge.ts'
-import type { Rule } from './signals.ts'
+import { seenAtHost } from './sightings.ts'
+import { nameOf, type Rule } from './signals.ts'
 
 export interface HostSignalsDeps {
   readonly hostCache: Cache<Host>
@@ -24,6 +26,8 @@ export interface HostSignalsDeps {
 const GONE_FOR_MS = 3_600_000
 /** How late it may be noticed that an event has become too old. */
 const LOOK_EVERY_MS = 10_000
+/** Of a broken installation of Karpenter nothing may ever be read, and calls must not wait for that. */
+const READ_WITHIN_MS = 30_000
 
 export function hostSignals(deps: HostSignalsDeps): HostSignals {
   const { hostCache, nodeClaimCache, hostEventCache, rules, clock, serverClock } = deps
@@ -33,6 +37,9 @@ export function hostSignals(deps: HostSignalsDeps): HostSignals {
   /** Hosts whose answer changes with time alone. */
   const ageing = new Set<string>()
   const reasons = new Set(rules.flatMap(({ signal }) => (signal.source === 'event' ? [signal.reason] : [])))
+  const undated = rules.filter(({ countsFromSight }) => countsFromSight)
+  const firstSeen = new Map<string, ReadonlyMap<string, Instant>>()
+  const startedAt = clock.monotonic()
   let willLook = false
 
   const now = (): Instant => serverClock.now() ?? clock.wall()
@@ -49,12 +56,24 @@ export function hostSignals(deps: HostSignalsDeps): HostSignals {
     }
   }
 
+  /** As it is, with the time of what does not tell its own. */
+  function dated(name: string, view: HostView): HostView {
+    if (undated.length === 0 || view.state !== 'Present') return view
+    const before = firstSeen.get(name)
+    const signals = seenAtHost(view, undated, now()).filter(({ since }) => since === undefined)
+    const names = signals.map(({ rule }) => nameOf(rule.signal))
+    const since = new Map(names.map(signal => [signal, before?.get(signal) ?? now()]))
+    if (since.size === 0) firstSeen.delete(name)
+    else firstSeen.set(name, since)
+    return { ...view, firstSeen: since }
+  }
+
   function look(name: string): void {
     const view = viewOf(name)
     if (view.state === 'Gone' || (view.state === 'Present' && view.events.length > 0)) age(name)
     else ageing.delete(name)
     const before = current.get(name)
-    const found = disruptionOf(view, rules, now())
+    const found = disruptionOf(dated(name, view), rules, now())
     if (JSON.stringify(found) === JSON.stringify(before)) return
     if (found === undefined) current.delete(name)
     else current.set(name, found)
@@ -76,6 +95,7 @@ export function hostSignals(deps: HostSignalsDeps): HostSignals {
   hostCache.onChange(({ key, old, new: host }) => {
     if (host !== undefined) gone.delete(key)
     else if (old !== undefined) gone.set(key, now())
+    if (old?.metadata.uid !== host?.metadata.uid) firstSeen.delete(key)
     look(key)
   })
   nodeClaimCache.onChange(({ old, new: claim }) => {
@@ -88,8 +108,12 @@ export function hostSignals(deps: HostSignalsDeps): HostSignals {
 
   return {
     of: name => current.get(name),
+    announced: () => current.keys(),
     ofPod: pod => disruptionOfPod(pod, rules, now()),
-    ready: () => [hostCache, nodeClaimCache, hostEventCache].every(({ synced }) => synced),
+    ready() {
+      const isLate = clock.monotonic() - startedAt > READ_WITHIN_MS
+      return hostCache.synced && (isLate || (nodeClaimCache.synced && hostEventCache.synced))
+    },
     onChange(listener) {
       listeners.add(listener)
       return () => void listeners.delete(listener)

@@ -16,13 +16,14 @@ const MOST_AVOIDED = 32
 
 /**
  * Rather on other hosts than these, which are about to go: not all of them bear a taint (some are only announced), and a template may
- * tolerate any. Added to the spec of a pod as it is; `hosts`: by their label kubernetes.io/hostname.
+ * tolerate any. Added to the spec of a pod as it is; `hosts`: by their label kubernetes.io/hostname, those that matter most
+ * first.
  */
 export function awayFrom(hosts: readonly string[], spec: Fields): Fields {
   if (hosts.length === 0) return spec
   const affinity = recordOf(spec['affinity'])
   const nodeAffinity = recordOf(affinity['nodeAffinity'])
-  const values = hosts.toSorted().slice(0, MOST_AVOIDED)
+  const values = hosts.slice(0, MOST_AVOIDED).toSorted()
   const preferred = [
     ...listOf(nodeAffinity[PREFERRED]),
     { weight: 100, preference: { matchExpressions: [{ key: HOST, operator: 'NotIn', values }] } },

@@ -135,7 +135,7 @@ function completed({ signal, kind, reason, by, leadSeconds }: OwnRule, before: O
       kind,
       ...(reason !== undefined && { reason }),
       ...(by !== undefined && { by }),
-      ...(leadSeconds !== undefined && { deadline: { afterSeconds: leadSeconds } }),
+      ...(leadSeconds !== undefined && { deadline: { afterSeconds: leadSeconds }, countsFromSight: true as const }),
     },
   ]
 }

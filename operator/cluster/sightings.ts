@@ -4,7 +4,7 @@ import { fromTimestamp, type Instant, instant, later } from '../ambient/clock.ts
 import type { Host, Pod, PodCondition } from '../api/core.ts'
 import { timestamp } from '../api/meta.ts'
 import type { HostEvent, NodeClaim, PresentHost } from './host-view.ts'
-import { DELETING, type Rule, type Signal, TERMINATION_TIMESTAMP } from './signals.ts'
+import { DELETING, nameOf, type Rule, type Signal, TERMINATION_TIMESTAMP } from './signals.ts'
 
 export interface Sighting {
   readonly rule: Rule
@@ -26,7 +26,15 @@ const SKEW_MS = 5 * 60_000
 /** In the order of the rules. */
 export function seenAtHost(view: PresentHost, rules: readonly Rule[], now: Instant): Sighting[] {
   const { creationTimestamp } = view.host.metadata
-  return rules.flatMap(rule => seen(rule, foundAtHost(rule, view, now), fromTimestamp(creationTimestamp), now))
+  return rules
+    .flatMap(rule => seen(rule, foundAtHost(rule, view, now), fromTimestamp(creationTimestamp), now))
+    .map(sighting => datedBySight(sighting, view.firstSeen))
+}
+
+function datedBySight(sighting: Sighting, firstSeen: PresentHost['firstSeen']): Sighting {
+  const { rule, deadline } = sighting
+  const since = sighting.since ?? (rule.countsFromSight ? firstSeen?.get(nameOf(rule.signal)) : undefined)
+  return since === sighting.since ? sighting : { rule, since, deadline: deadlineBy(rule, since, deadline) }
 }
 
 export function seenAtPod(pod: Pod, rules: readonly Rule[], now: Instant): Sighting[] {
@@ -125,7 +133,8 @@ const lastSeen = ({ series, lastTimestamp, eventTime, metadata }: HostEvent): In
 function isFresh({ countsForSeconds = 0 }: Rule, event: HostEvent, { metadata }: Host, now: Instant): boolean {
   const at = lastSeen(event)
   const bornAt = fromTimestamp(metadata.creationTimestamp)
-  return at !== undefined && at > now - countsForSeconds * 1_000 && (bornAt === undefined || at >= bornAt)
+  if (at === undefined || at <= now - countsForSeconds * 1_000 || at > now + SKEW_MS) return false
+  return bornAt === undefined || at >= bornAt
 }
 
 /** Written by hand or by a program, checked by nobody. */

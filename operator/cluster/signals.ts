@@ -36,6 +36,8 @@ export interface Rule {
   readonly deadline?: DeadlineRule
   /** The value of the taint is when it was put on, in seconds since 1970. */
   readonly valueIsTime?: true
+  /** Where nobody has written when it was announced, it counts from when it was first seen. */
+  readonly countsFromSight?: true
   /** An event counts for so long: it is not taken back when what it tells of is over. */
   readonly countsForSeconds?: number
 }
@@ -173,8 +175,8 @@ export const builtInRules: readonly Rule[] = [
     reason: 'ClusterAutoscalerRemoval',
     by: autoscaler,
     says: 'removes the host: it evicts pods after 5 s, and gives them the grace they ask for, but no more than 10 min',
-    lead: 'up to 10 min',
-    deadline: { afterSeconds: 600 },
+    // Each eviction has its own end. One that is refused for 2 min is given up, so the taint alone moves nobody.
+    lead: 'up to 10 min from the eviction of a pod; taken back when pods are held for 2 min',
     valueIsTime: true,
   },
   {

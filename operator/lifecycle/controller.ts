@@ -84,9 +84,9 @@ export function lifecycleController(deps: LifecycleDeps): ControllerSpec {
           deps.fleet.onHealthChange(() => [...deps.nodeCache.list()].forEach(node => enqueue(keyOf(node)))),
       },
     ],
-    // Where all nodes of a pool fill up at once, each of them has to be told; what helps them is the node that starts. And no
-    // room may be placed on a host that goes.
-    isUrgent: key => isStarting(deps.nodeCache.get(key)) || isOnGoingHost(key, deps),
+    // Where all nodes of a pool fill up at once, or hundreds of hosts are to go, each of them has to be told; what helps them is the
+    // node that starts. And people on a host that ends now have no time.
+    isUrgent: key => isStarting(deps.nodeCache.get(key)) || isOnEndingHost(key, deps),
     logFields: key => ({ uid: deps.nodeCache.get(key)?.metadata.uid }),
     caughtUp: key => deps.expectations.caughtUp(key) && memory.intentSeen(key, deps.fleet.intent(key)),
     reconcile: (key, context) => reconcile(key, context, reconcileDeps, memory),
@@ -170,15 +170,22 @@ function observe(node: RTCNode, deps: ReconcileDeps, memory: NodeMemory): Observ
     crowd: memory.crowd(key, doingOf(node)),
     refusal: memory.refusal(key),
     makersSay: pod !== undefined && hasNoHost(pod) ? deps.makerEvents.of(pod.metadata.uid) : [],
-    hostsGoing: pod === undefined ? hostsGoing(deps) : [],
+    hostsGoing: pod === undefined && node.metadata.deletionTimestamp === undefined ? hostsGoing(deps) : [],
   }
 }
 
+/** Those first that nothing else keeps pods off. */
 function hostsGoing({ hostCache, hostSignals }: LifecycleDeps): string[] {
-  return [...hostCache.list()]
-    .filter(({ metadata }) => hostSignals.of(metadata.name) !== undefined)
+  return [...hostSignals.announced()]
+    .filter(name => isGoing(hostSignals.of(name)))
+    .map(name => hostCache.get(name as ObjectKey))
+    .filter(host => host !== undefined)
+    .toSorted((a, b) => Number(takesPods(b)) - Number(takesPods(a)))
     .map(({ metadata }) => metadata.labels?.['kubernetes.io/hostname'] ?? metadata.name)
 }
+
+const takesPods = ({ spec }: Host): boolean =>
+  spec.unschedulable !== true && (spec.taints ?? []).every(({ effect }) => effect === 'PreferNoSchedule')
 
 function doingOf(node: RTCNode): Doing | undefined {
   if (node.metadata.deletionTimestamp !== undefined) return 'draining'
@@ -217,7 +224,7 @@ function keysOfHost({ podCache }: LifecycleDeps, change: Change<Host>): ObjectKe
 const nodesOn = ({ podCache }: Pick<LifecycleDeps, 'podCache'>, hostName: string): ObjectKey[] =>
   podCache.byIndex(podsByHost, hostName).map(keyOf)
 
-function isOnGoingHost(key: ObjectKey, { podCache, hostSignals }: LifecycleDeps): boolean {
+function isOnEndingHost(key: ObjectKey, { podCache, hostSignals }: LifecycleDeps): boolean {
   const hostName = podCache.get(key)?.spec.nodeName
-  return hostName !== undefined && isGoing(hostSignals.of(hostName))
+  return hostName !== undefined && hostSignals.of(hostName)?.kind === 'Imminent'
 }

@@ -2,6 +2,7 @@
 import { fromTimestamp, type Instant } from '../ambient/clock.ts'
 import { FINALIZER } from '../api/marks.ts'
 import type { RTCNode, RTCNodeStatus } from '../api/rtcnode.ts'
+import { isGoing } from '../cluster/reaction.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { type Decision, firstNotDone, type Observed, type Situation, type Waiting } from './decision.ts'
 import { type Health, healthOf, intentAct } from './running.ts'
@@ -21,8 +22,11 @@ export function decide(node: RTCNode, seen: Observed, now: Instant, settings: Ag
 function pending(at: Situation, settings: AgentSettings): Decision {
   const waiting = firstNotDone(startSteps(settings), at)
   if (waiting === undefined) return running(at)
-  const status = nextStatus(at, { phase: 'Pending', ready: 'False', ...waiting })
-  const decision = startsQuietly(at, waiting) ? withoutStatus(at, waiting) : settle(at, waiting, status)
+  // Its agent may take rooms before its pod is ready, and perhaps it never is there.
+  const closing = isGoing(at.seen.disruption) ? intentAct(at) : undefined
+  const step: Waiting = waiting.act === undefined && closing !== undefined ? { ...waiting, act: closing } : waiting
+  const status = nextStatus(at, { phase: 'Pending', ready: 'False', ...step })
+  const decision = startsQuietly(at, step) ? withoutStatus(at, step) : settle(at, step, status)
   return { ...decision, ...lookAgainBy(givesUpAt(at), at.now, decision.lookAgainMs) }
 }
 

@@ -12,14 +12,26 @@ export const poolMetricTable = {
   rtcnode_pool_ready_nodes: { kind: 'gauge', help: 'RTCNodes of a pool that are ready, closed ones too.', labels },
   rtcnode_pool_draining_nodes: { kind: 'gauge', help: 'RTCNodes of a pool that empty.', labels },
   rtcnode_pool_updated_nodes: { kind: 'gauge', help: 'RTCNodes of the update revision of a pool.', labels },
+  rtcnode_pool_headroom_wanted_nodes: {
+    kind: 'gauge',
+    help: 'For how many RTCNodes room is to be kept on hosts; no series for pools without spec.headroom.',
+    labels,
+  },
+  rtcnode_pool_headroom_ready_nodes: {
+    kind: 'gauge',
+    help: 'For how many of them there is room.',
+    labels,
+  },
 } as const satisfies Record<string, MetricDefinition>
 
-const valueOf: Readonly<Record<keyof typeof poolMetricTable, (pool: RTCNodePool) => number>> = {
+const valueOf: Readonly<Record<keyof typeof poolMetricTable, (pool: RTCNodePool) => number | undefined>> = {
   rtcnode_pool_desired_nodes: ({ spec }) => spec.replicas,
   rtcnode_pool_open_nodes: ({ status }) => status?.openReplicas ?? 0,
   rtcnode_pool_ready_nodes: ({ status }) => status?.readyReplicas ?? 0,
   rtcnode_pool_draining_nodes: ({ status }) => status?.drainingReplicas ?? 0,
   rtcnode_pool_updated_nodes: ({ status }) => status?.updatedReplicas ?? 0,
+  rtcnode_pool_headroom_wanted_nodes: ({ status }) => status?.headroom?.wanted,
+  rtcnode_pool_headroom_ready_nodes: ({ status }) => status?.headroom?.ready,
 }
 
 export function poolMetrics(registry: MetricRegistry, pools: Cache<RTCNodePool>): void {
@@ -28,8 +40,9 @@ export function poolMetrics(registry: MetricRegistry, pools: Cache<RTCNodePool>)
     const { namespace = '', name } = splitKey(key)
     for (const [metric, read] of Object.entries(valueOf)) {
       const gauge = metrics[metric as keyof typeof poolMetricTable]
-      if (pool === undefined) gauge.remove({ namespace, pool: name })
-      else gauge.set({ namespace, pool: name }, read(pool))
+      const value = pool && read(pool)
+      if (value === undefined) gauge.remove({ namespace, pool: name })
+      else gauge.set({ namespace, pool: name }, value)
     }
   })
 }

@@ -6,6 +6,7 @@ import { breach } from './breach.ts'
 import { decide10000 } from './decide-10000.ts'
 import type { Benchmark, Figure } from './figure.ts'
 import { handOver } from './hand-over.ts'
+import { headroom } from './headroom.ts'
 import { hosts } from './hosts.ts'
 import { install } from './install.ts'
 import { plan10000 } from './plan-10000.ts'
@@ -36,6 +37,7 @@ const benchmarks: readonly Benchmark[] = [
   simulateWeek,
   workloads,
   hosts,
+  headroom,
   install,
 ]
 

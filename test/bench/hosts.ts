@@ -174,7 +174,7 @@ async function measureProtection(log: Log): Promise<Part> {
         what: 'writes for protection per idle↔busy change',
         measured: perChange.toFixed(2),
         goal: '≤ 2',
-        isMet: perChange <= 2 && arriving > 0,
+        isMet: perChange <= 2 && arriving >= busy.length && leaving >= busy.length,
       },
       {
         what: `writes for protection at rest, ${REST_SECONDS} s`,

@@ -1,10 +1,20 @@
 // The pool that the benchmarks of pools make, and how they change it.
 import type { Cluster } from '../cluster/cluster.ts'
 
-const poolsPath = '/apis/rtcnode.io/v1alpha1/namespaces/default/rtcnodepools'
+export const poolsPath = '/apis/rtcnode.io/v1alpha1/namespaces/default/rtcnodepools'
 
-/** Of the class `bench`; closed nodes go as soon as they are surely empty. */
-export async function createPool({ api }: Cluster, name: string, replicas: number, spec: object = {}): Promise<void> {
+export interface PoolTraits {
+  readonly className?: string
+  readonly headroom?: { readonly nodes: number }
+}
+
+/** Of the class `bench` by default; closed nodes go as soon as they are surely empty. */
+export async function createPool(
+  { api }: Cluster,
+  name: string,
+  replicas: number,
+  { className = 'bench', ...spec }: PoolTraits = {},
+): Promise<void> {
   const labels = { fleet: name }
   await api.call('POST', poolsPath, {
     apiVersion: 'rtcnode.io/v1alpha1',
@@ -13,7 +23,7 @@ export async function createPool({ api }: Cluster, name: string, replicas: numbe
     spec: {
       replicas,
       selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { className: 'bench' } },
+      template: { metadata: { labels }, spec: { className } },
       scaleIn: { emptySeconds: 0 },
       ...spec,
     },

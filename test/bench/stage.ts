@@ -7,7 +7,7 @@ import { operatorEnvironment } from '../../operator/node-options.ts'
 import { type Cluster, type ClusterOptions, startCluster } from '../cluster/cluster.ts'
 import { applyCrds } from '../cluster/crds.ts'
 import { until } from '../cluster/until.ts'
-import { simClass } from '../integration/harness/class.ts'
+import { type ClassChange, simClass } from '../integration/harness/class.ts'
 import { ensureNamespace, type Operator, type OperatorOptions, startOperator } from '../integration/harness/operator.ts'
 import { hasCondition, type Moments, momentsOf } from './moments.ts'
 
@@ -53,8 +53,8 @@ export async function startStage(options: ClusterOptions): Promise<Stage> {
 }
 
 /** With the times that a class has by default. */
-function benchClass(): object {
-  const { spec, ...rest } = simClass('bench')
+export function benchClass(name = 'bench', change: ClassChange = {}): object {
+  const { spec, ...rest } = simClass(name, change)
   return { ...rest, spec: { ...spec, agent: { image: 'sim' }, health: {}, drain: {} } }
 }
 

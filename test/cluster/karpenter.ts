@@ -19,15 +19,28 @@ export interface NodePoolTraits {
   readonly consolidateAfter?: string
 }
 
+export interface KarpenterOptions {
+  /** So long no other pod may come to wait before hosts are ordered; default 0.2, for pods of a test come one by one. Everywhere else it is 1. */
+  readonly batchIdleSeconds?: number
+  /** It makes hosts for CapacityBuffers too. Default false, as everywhere, although the kind is served in any case. */
+  readonly capacityBuffers?: boolean
+  readonly log?: (line: string) => void
+}
+
 export const karpenterBinaries = ['karpenter'] as const
+/** A host that is there at once hides that somebody waits for it. */
+const REGISTERED_AFTER_SECONDS = 3
 
 /** Resolves when it is ready. The cluster must have been started with `kwokNodes`; pods ask for its hosts by `onHostsOf`. */
-export async function startKarpenter(cluster: Cluster, { log = console.error } = {}): Promise<Server> {
+export async function startKarpenter(
+  cluster: Cluster,
+  { batchIdleSeconds = 0.2, capacityBuffers = false, log = console.error }: KarpenterOptions = {},
+): Promise<Server> {
   await using undo = new AsyncDisposableStack()
   const { karpenter } = await ensureBinaries(karpenterBinaries, { log })
   const sources = await sourcesOf('karpenter', 'sigs.k8s.io/karpenter')
   for (const crds of ['kwok/charts/crds', 'kwok/apis/crds']) await applyCrds(cluster, join(sources, crds))
-  await cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(nodeClass) })
+  await hostsRegisterAfter(cluster, REGISTERED_AFTER_SECONDS)
 
   const ports = createPorts()
   undo.defer(() => ports.release())
@@ -42,8 +55,8 @@ export async function startKarpenter(cluster: Cluster, { log = console.error } =
         DISABLE_LEADER_ELECTION: 'true',
         METRICS_PORT: String(metrics),
         HEALTH_PROBE_PORT: String(health),
-        // Pods of a test come one by one; nothing is gained by waiting for more.
-        BATCH_IDLE_DURATION: '200ms',
+        BATCH_IDLE_DURATION: `${batchIdleSeconds}s`,
+        FEATURE_GATES: `CapacityBuffer=${capacityBuffers}`,
       },
       logPath: join(cluster.dir, 'karpenter.log'),
       ready: signal => isHealthy(`http://127.0.0.1:${health}/readyz`, signal),
@@ -62,7 +75,7 @@ export const karpenterNodePool = (name: string, traits: NodePoolTraits = {}) => 
     template: {
       metadata: { labels: { ...traits.labels } },
       spec: {
-        nodeClassRef: { group: 'karpenter.kwok.sh', kind: 'KWOKNodeClass', name: nodeClass.metadata.name },
+        nodeClassRef: { group: 'karpenter.kwok.sh', kind: 'KWOKNodeClass', name: NODE_CLASS },
         requirements: [
           { key: 'karpenter.kwok.sh/instance-cpu', operator: 'In', values: ['4'] },
           { key: 'karpenter.kwok.sh/instance-family', operator: 'In', values: ['c'] },
@@ -85,10 +98,15 @@ export const karpenterNodePool = (name: string, traits: NodePoolTraits = {}) => 
 /** What a pod's spec needs to get a host of that NodePool. */
 export const onHostsOf = (nodePool: string) => ({ nodeSelector: { 'karpenter.sh/nodepool': nodePool } })
 
-const nodeClass = {
-  apiVersion: 'karpenter.kwok.sh/v1alpha1',
-  kind: 'KWOKNodeClass',
-  metadata: { name: 'default' },
-  // A host that is there at once hides that somebody waits for it.
-  spec: { nodeRegistrationDelay: '3s' },
+const NODE_CLASS = 'default'
+
+/** From the order of a host to its Node object, for all that are ordered from now on. */
+export async function hostsRegisterAfter({ kubectl }: Cluster, seconds: number): Promise<void> {
+  const nodeClass = {
+    apiVersion: 'karpenter.kwok.sh/v1alpha1',
+    kind: 'KWOKNodeClass',
+    metadata: { name: NODE_CLASS },
+    spec: { nodeRegistrationDelay: `${seconds}s` },
+  }
+  await kubectl(['apply', '-f-'], { input: JSON.stringify(nodeClass) })
 }

@@ -1,6 +1,6 @@
 // The network of a cluster with real hosts: a bridge that this machine and all hosts are on, and a range of pod addresses
 // for each host. Machine, hosts and pods reach each other by address, without NAT. Called by cluster.ts and hosts.ts.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { atExit } from './at-exit.ts'
 import { run } from './command.ts'
 import { isAlive, ownerOf } from './folder.ts'
@@ -38,7 +38,13 @@ export async function createNetwork(name: string): Promise<Network> {
   const hostAddress = (number: number) => `10.${n}.0.${10 + number}`
   const podRange = (number: number) => `10.${n}.${number}.0/24`
 
-  const forget = atExit({ atOnce: () => void execFileSync('ip', ['link', 'del', bridge], { stdio: 'ignore' }) })
+  // Those of hosts too: the kernel takes its time to end a namespace, and until then its link is there.
+  const links = new Set<string>([bridge])
+  const forget = atExit({
+    atOnce() {
+      for (const link of links) spawnSync('ip', ['link', 'del', link], { stdio: 'ignore' })
+    },
+  })
   const network: Network = {
     bridge,
     gateway,
@@ -46,6 +52,7 @@ export async function createNetwork(name: string): Promise<Network> {
       const link = `${bridge}h${number}`
       const address = hostAddress(number)
       const inside = (args: string) => ip(args, ['nsenter', '--target', String(namespacePid), '--net', '--'])
+      links.add(link)
       await ip(`link add ${link} type veth peer name eth0 netns ${namespacePid}`)
       await ip(`link set ${link} alias ${name}`)
       await ip(`link set ${link} master ${bridge} up`)
@@ -63,11 +70,15 @@ export async function createNetwork(name: string): Promise<Network> {
         cut: () => ip(`link set ${link} down`),
         restore: () => ip(`link set ${link} up`),
         // Gone by itself once the last process of the namespace is; not waiting for that lets the number be used again.
-        detach: () => ip(`link del ${link}`).catch(() => undefined),
+        async detach() {
+          links.delete(link)
+          await ip(`link del ${link}`).catch(() => undefined)
+        },
       }
     },
     async stop() {
       forget()
+      for (const link of [...links].filter(it => it !== bridge)) await ip(`link del ${link}`).catch(() => undefined)
       await ip(`link del ${bridge}`)
       await lock.release()
     },

@@ -1,5 +1,6 @@
 // The fourth part of the story: a host is drained, as for an upgrade, while people are in calls on it.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from '../cluster/until.ts'
 import { counts, isServing, type NodeSeen, phaseOf, takesNoRooms } from './node-seen.ts'
 import type { Look } from './observer.ts'
 import {
@@ -31,8 +32,8 @@ async function drainHost(scene: Scene): Promise<void> {
   screen.say(`${PEOPLE} people meet in “retro” on ${node}, on ${leaving.host}.`)
 
   const askedAt = Date.now()
+  const drained = drain(scene, leaving.host)
   // It says when it is through; nobody waits for it before that.
-  const drained = kubectl(scene, ['drain', leaving.host, '--ignore-daemonsets', '--timeout=55s']).then(() => Date.now())
   drained.catch(() => undefined)
   await observer.until(node, 'takes no new rooms', takesNoRooms, 30)
   screen.say(`A drain would evict them. But ${node} is busy, and its pod says so: it takes no new rooms, and stays.`)
@@ -58,6 +59,17 @@ async function drainHost(scene: Scene): Promise<void> {
     `They hang up when they are done. The drain is through after ${inSeconds(throughAt - askedAt)}, and nobody was cut.`,
   )
   await kubectl(scene, ['uncordon', leaving.host])
+}
+
+/** Resolves with the moment when it is through. kubectl gives up earlier than people do; whoever drains asks again. */
+async function drain({ screen, stage, undo }: Scene, host: string): Promise<number> {
+  const demo = new AbortController()
+  undo.defer(() => demo.abort(new Error('the demo has ended')))
+  const command = ['drain', host, '--ignore-daemonsets', '--timeout=50s']
+  screen.command(`kubectl ${command.join(' ')}`)
+  const asks = () => stage.cluster.kubectl(command).then(() => true)
+  await until(`${host} to be drained`, asks, { withinMs: 300_000, everyMs: 1_000, signal: demo.signal })
+  return Date.now()
 }
 
 /** The lone node has people who stay, and no pool that replaces it: its host is spared. */

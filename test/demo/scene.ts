@@ -39,7 +39,9 @@ export async function join(scene: Scene, room: string, node: string, people: num
 
 /** Resolves when they have joined. */
 export async function meet(scene: Scene, room: string, node: string, people: number): Promise<void> {
-  const { stage, verdict, calls } = scene
+  const { stage, verdict, calls, observer } = scene
+  // What a pool says of its nodes may be seen before they are.
+  await observer.until(node, 'has an address', it => addressOf(it) !== undefined, 20)
   const call = await stage.join(room, placeOf(scene, node), people)
   calls.set(node, [...callsOn(scene, node), call])
   verdict.figures.joined += call.joined.length

@@ -1,5 +1,5 @@
 // The code blocks of the documents. Read by the tests that type their commands, judge their YAML and look up what they name.
-// A block of the language `sh` is typed by a test, unless a comment above it says why it cannot be; all others are shown only.
+// A block of the language `sh` is typed by a test, unless a comment above it says why it cannot be; what commands print is `text`.
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -8,8 +8,12 @@ export interface Block {
   readonly at: string
   readonly language: string
   readonly text: string
-  /** Of the comment above it. */
+  /** The heading that it is under, of the second level or deeper. */
+  readonly section: string | undefined
+  /** Of the comment above it: `not run: needs a cloud`. */
   readonly notRunBecause: string | undefined
+  /** What its last command may exit with. Of the comment above it: `exits with 0 or 1: what is found`. */
+  readonly exitCodes: readonly number[]
 }
 
 export const root = join(import.meta.dirname, '../..')
@@ -22,19 +26,45 @@ export const pages: readonly string[] = [
   ...globSync('docs/**/*.md', { cwd: root }).toSorted(),
 ]
 
-/** Each goes on where the one before it ends; the last one uninstalls. */
-export const typedPages: readonly string[] = ['first-pool', 'livekit', 'security', 'operations', 'install'].map(
-  name => `docs/${name}.md`,
-)
-
 export function blocksIn(page: string): Block[] {
   const text = textOf(page)
-  return [...text.matchAll(/(?:^<!-- not run: (.+) -->\n)?^```(\w*)\n([^]*?)^```$/gm)].map(match => {
-    const [whole, notRunBecause, language = '', body = ''] = match
-    const line = text.slice(0, match.index + whole.indexOf(body)).split('\n').length
-    return { at: `${page}:${line}`, language, text: body, notRunBecause }
+  return [...text.matchAll(/(?:^<!-- (.+) -->\n)?^```(\w*)\n([^]*?)^```$/gm)].map(match => {
+    const [whole, comment = '', language = '', body = ''] = match
+    const before = text.slice(0, match.index + whole.indexOf(body))
+    const [, notRunBecause] = /^not run: (.+)/.exec(comment) ?? []
+    const [, exitCodes = '0'] = /^exits with (\d(?: or \d)*)/.exec(comment) ?? []
+    return {
+      at: `${page}:${before.split('\n').length}`,
+      language,
+      text: body,
+      section: [...before.matchAll(/^##+ (.+)$/gm)].at(-1)?.[1],
+      notRunBecause,
+      exitCodes: exitCodes.split(' or ').map(Number),
+    }
   })
 }
+
+const commandsIn = (page: string): Block[] =>
+  blocksIn(page).filter(({ language, notRunBecause }) => language === 'sh' && notRunBecause === undefined)
+
+/** What a test types, in this order: from nothing to nothing as the README has it, and again through all other pages. */
+export const typed: readonly Block[] = [
+  ...commandsIn('README.md'),
+  ...commandsIn('docs/install.md').filter(({ section }) => section === 'Uninstall'),
+  ...[
+    'first-pool',
+    'kubectl-plugin',
+    'pools',
+    'scaling',
+    'hosts',
+    'troubleshooting',
+    'livekit',
+    'security',
+    'traces',
+    'operations',
+    'install',
+  ].flatMap(name => commandsIn(`docs/${name}.md`)),
+]
 
 /** Whole objects in the YAML blocks, and in the sh blocks that hand some to kubectl; pieces of objects are left out. */
 export function manifestsIn(page: string): { at: string; yaml: string }[] {

@@ -11,18 +11,18 @@ import { parse } from 'yaml'
 import { kinds } from '../../operator/api/kinds.ts'
 import { nodeReasons } from '../../operator/api/reasons.ts'
 import { programOf } from '../../operator/plugin/program.ts'
-import { blocksIn, manifestsIn, pages, root, textOf, typedPages } from '../docs/blocks.ts'
+import { blocksIn, manifestsIn, pages, root, textOf, typed } from '../docs/blocks.ts'
 
-const examples = ['autoscaler', 'livekit-class', 'livekit-class-hostnetwork', 'nodes', 'pool'].map(
+const examples = ['autoscaled-hosts', 'autoscaler', 'livekit-class', 'livekit-class-hostnetwork', 'nodes', 'pool'].map(
   name => `examples/${name}.yaml`,
 )
 
-/** All that may be typed or looked up: blocks that are no output, and code within a sentence. */
+/** All that may be typed or looked up: blocks of commands, and code within a sentence. */
 function* snippets(): Generator<{ at: string; text: string }> {
   for (const page of pages) {
     for (const { at, language, text } of blocksIn(page)) {
-      if (!['sh', 'console'].includes(language)) continue
-      for (const line of text.replaceAll(/\\\n\s*/g, '').split('\n')) yield { at, text: line.replace(/^\$ /, '') }
+      if (language !== 'sh') continue
+      for (const line of text.replaceAll(/\\\n\s*/g, '').split('\n')) yield { at, text: line }
     }
     const prose = textOf(page).replaceAll(/^```[^]*?^```$/gm, '')
     for (const [, text = ''] of prose.matchAll(/`([^`\n]+)`/g)) yield { at: page, text }
@@ -35,16 +35,27 @@ const wordsOf = (text: string): string[] =>
     .split(/\s+/)
     .filter(word => word !== '')
 
-test('sh blocks are where they are typed, and those that are not say why', () => {
-  const elsewhere = pages.filter(page => !typedPages.includes(page)).flatMap(blocksIn)
+test('every sh block is typed, or says why it is not', () => {
+  const places = new Set(typed.map(({ at }) => at))
+  const commands = pages.flatMap(blocksIn).filter(({ language }) => language === 'sh')
+  const untold = commands.filter(({ at, notRunBecause }) => !places.has(at) && notRunBecause === undefined)
   assert.deepEqual(
-    elsewhere.filter(({ language }) => language === 'sh').map(({ at }) => at),
+    untold.map(({ at }) => at),
     [],
   )
-  const typed = typedPages.flatMap(blocksIn)
-  assert.ok(typed.filter(({ language, notRunBecause }) => language === 'sh' && !notRunBecause).length > 10)
-  const pointless = typed.filter(({ language, notRunBecause }) => language !== 'sh' && notRunBecause)
-  assert.deepEqual(pointless, [])
+  assert.ok(places.size > 40, `${places.size}`)
+})
+
+test('commands are in sh blocks, apart from what they print, and comments about how they run are above these', () => {
+  const others = pages.flatMap(blocksIn).filter(({ language }) => language !== 'sh')
+  const commands = others.filter(({ text }) => /^(?:\$ |(?:kubectl|helm|make|rtcnode|etcdctl|curl) )/m.test(text))
+  const pointless = others.filter(({ notRunBecause, exitCodes }) => notRunBecause || exitCodes.some(code => code !== 0))
+  assert.deepEqual(
+    [...commands, ...pointless].map(({ at }) => at),
+    [],
+  )
+  const languages = new Set(others.map(({ language }) => language))
+  assert.deepEqual([...languages].toSorted(), ['', 'js', 'text', 'yaml'])
 })
 
 test('objects of ours are accepted as they stand, without a field that nobody knows', () => {

@@ -7,11 +7,14 @@ export interface FakeCache<T> {
   readonly cache: Cache<T>
   put(object: T): void
   remove(key: ObjectKey): void
+  /** Default: it has read all there is. */
+  setSynced(synced: boolean): void
 }
 
 export function fakeCache<T extends KubeObject>(indexes: Indexes<T> = {}): FakeCache<T> {
   const held = store<T>({ indexes })
   const listeners = new Set<ChangeListener<T>>()
+  let synced = true
   const tell = (changes: ReturnType<typeof held.upsert>): void => {
     for (const change of changes) for (const listener of listeners) listener(change, { initial: false })
   }
@@ -22,9 +25,11 @@ export function fakeCache<T extends KubeObject>(indexes: Indexes<T> = {}): FakeC
     get size() {
       return held.size
     },
-    synced: true,
+    get synced() {
+      return synced
+    },
     staleForMs: () => 0,
-    rangeOf: () => ({ synced: true, progress: { resourceVersion: '1', listBegun: 1, listCompleted: 1 } }),
+    rangeOf: () => ({ synced, progress: { resourceVersion: '1', listBegun: 1, listCompleted: 1 } }),
     onChange(listener) {
       listeners.add(listener)
       for (const object of held.list()) listener({ key: keyOf(object), new: object }, { initial: true })
@@ -37,6 +42,9 @@ export function fakeCache<T extends KubeObject>(indexes: Indexes<T> = {}): FakeC
     remove(key) {
       const object = held.get(key)
       if (object !== undefined) tell(held.remove(object))
+    },
+    setSynced(value) {
+      synced = value
     },
   }
 }

@@ -32,3 +32,12 @@ export const simClass = (name: string, { pod, container, labels, health, drain, 
     drain: { evictGraceSeconds: 5, emptySamples: 2, ...drain },
   },
 })
+
+/** Of the pods that keep places, as the chart has it. */
+export const headroomPriority = {
+  apiVersion: 'scheduling.k8s.io/v1',
+  kind: 'PriorityClass',
+  metadata: { name: 'rtcnode-headroom' },
+  value: -10,
+  preemptionPolicy: 'Never',
+}

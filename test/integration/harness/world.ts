@@ -81,8 +81,6 @@ export type Declare<O extends AsyncDisposable = Operator> = (
   play: (scene: Scene, world: World<O>) => Promise<void>,
 ) => void
 
-const SCENE_WITHIN_MS = 240_000
-
 /** One world for the tests that `declare` declares; nothing of it is left afterwards. */
 export function suiteInWorld(title: string, options: SuiteOptions, declare: (promise: Declare) => void): void {
   suiteIn(() => startWorld(options), title, options.sideBySide ?? 4, declare)
@@ -93,6 +91,7 @@ export function suiteIn<O extends AsyncDisposable>(
   title: string,
   sideBySide: number,
   declare: (promise: Declare<O>) => void,
+  { sceneWithinMs = 240_000 } = {},
 ): void {
   suite(title, { concurrency: sideBySide }, () => {
     let world: World<O> | undefined
@@ -104,7 +103,7 @@ export function suiteIn<O extends AsyncDisposable>(
     )
     after(() => world?.[Symbol.asyncDispose]())
     declare((name, play) => {
-      test(name, { timeout: SCENE_WITHIN_MS }, () => {
+      test(name, { timeout: sceneWithinMs }, () => {
         if (world === undefined) throw new Error('the world did not start')
         return playScene(world, name, play)
       })

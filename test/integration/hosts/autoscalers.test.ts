@@ -2,17 +2,22 @@
 // the deadline. Karpenter is the real one, the disruption controller too; Cluster Autoscaler is replayed.
 import assert from 'node:assert/strict'
 import { ApiRefused } from '../../cluster/api-client.ts'
+import { clusterAutoscaler } from '../../cluster/cluster-autoscaler-protocol.ts'
 import type { NodePoolTraits } from '../../cluster/karpenter.ts'
 import { until } from '../../cluster/until.ts'
 import type { ClassChange } from '../harness/class.ts'
+import type { History, Where } from '../harness/history.ts'
 import { isOpen, only } from '../pool/pool-scene.ts'
 import { admissionOf, disruptedOf, type HostsScene, isGone, suiteOfHosts } from './hosts-scene.ts'
 
 /** Upper bounds for a busy machine, never promises of speed. A node counts as idle when nobody has come for a minute. */
 const WITHIN_MS = 180_000
 const slowly = { withinMs: WITHIN_MS }
-/** Long enough for two hosts to start. */
-const EXPIRE_AFTER = '75s'
+/** Two hosts start within that, and people come, also on a busy machine. */
+const EXPIRE_AFTER = '150s'
+const evictGraceSeconds = 5
+/** Of the grace of a pod, so much is for moving people off. */
+const MOVED_BEFORE_KILL_MS = 20_000
 
 /** A pool of two, each on a host of its own from Karpenter, and people on the first. */
 async function oneBusyOneIdle(scene: HostsScene, nodePool: NodePoolTraits, drain: ClassChange['drain'] = {}) {
@@ -54,7 +59,7 @@ suiteOfHosts('hosts that autoscalers take away', promise => {
       await world.apply(filler(scene.namespace, host))
       await scene.kubectl('wait', '--for=condition=Ready', 'pod/filler', '--timeout=50s')
       await scene.scale(pool, 2)
-      await scene.expectProgress(pool, 'Complete', slowly)
+      await scene.expectNodes(pool, 'two are open', nodes => nodes.filter(isOpen).length === 2, slowly)
       const idle = only((await scene.nodesOf(pool)).filter(({ metadata }) => metadata.name !== busy)).metadata.name
       const spared = await scene.hostOf(idle)
       assert.notEqual(spared, host)
@@ -68,9 +73,13 @@ suiteOfHosts('hosts that autoscalers take away', promise => {
   promise('Karpenter’s hosts drift: the idle one is replaced, the busy one waits', async scene => {
     const { pool, busy, hosts } = await oneBusyOneIdle(scene, { consolidateAfter: 'Never' })
     await scene.patchNodePool({ consolidateAfter: 'Never', labels: { release: '2' } })
+    await scene.expectNode(busy, 'wanted', it => disruptedOf(it)?.reason === 'KarpenterDrifted', slowly)
     await scene.expectHost(hosts.idle, 'is gone', isGone)
     await scene.expectProgress(pool, 'Complete', slowly)
     await waits(scene, busy, hosts.busy)
+    scene.sfu(busy).leaveAll()
+    await scene.expectHost(hosts.busy, 'is gone', isGone)
+    await scene.expectProgress(pool, 'Complete', slowly)
   })
 
   promise(
@@ -90,19 +99,26 @@ suiteOfHosts('hosts that autoscalers take away', promise => {
   )
 
   promise(
-    'Karpenter’s hosts expire with a deadline: who is still there then is moved, not cut',
-    async (scene, { fleet }) => {
-      const nodePool = { consolidateAfter: 'Never', expireAfter: EXPIRE_AFTER, terminationGracePeriod: '60s' }
-      const { busy, hosts } = await oneBusyOneIdle(scene, nodePool, { deadlineSeconds: 20 })
+    'a host of Karpenter is deleted and has a deadline: who is still there then is moved, not cut, and not before',
+    async (scene, { fleet, history }) => {
+      const nodePool = { consolidateAfter: 'Never', terminationGracePeriod: '60s' }
+      const { busy, hosts } = await oneBusyOneIdle(scene, nodePool, { deadlineSeconds: 20, evictGraceSeconds })
       // What the host leaves of the promised time counts.
       scene.judgesItself(busy)
+      await deleteClaimOf(scene, hosts.busy)
       await scene.expectNode(busy, 'Disrupted', disruptedOf, slowly)
       assert.equal(scene.sfu(busy).present.length, 3)
       await scene.expectHost(hosts.busy, 'is gone', isGone)
-      const endings = fleet.ledger.sessions
-        .filter(({ node }) => node === scene.key(busy))
-        .map(({ ending }) => ending?.how)
-      assert.deepEqual(endings, ['moved', 'moved', 'moved'])
+      const mayGoAt = movesOffAt(history, scene.key(busy))
+      const endings = fleet.ledger.sessions.filter(({ node }) => node === scene.key(busy)).map(({ ending }) => ending)
+      assert.deepEqual(
+        endings.map(ending => ending?.how),
+        ['moved', 'moved', 'moved'],
+      )
+      for (const ending of endings) {
+        const at = ending?.at.getTime() ?? 0
+        assert.ok(at >= mayGoAt, `${mayGoAt - at} ms early\n${scene.timeline(busy)}`)
+      }
     },
   )
 
@@ -123,12 +139,14 @@ suiteOfHosts('hosts that autoscalers take away', promise => {
 
   promise(
     'Cluster Autoscaler takes a host, and somebody comes at that moment: it takes its taint back, the node reopens',
-    async scene => {
+    async (scene, { cluster }) => {
       const node = await scene.nodeOnOwnHosts()
       const host = await scene.hostOf(node)
       await canBeSpared(scene, host)
+      // Within that time somebody comes, is heard of, and the pod is written, also on a busy machine.
+      const patient = clusterAutoscaler(cluster.api, { deleteDelaySeconds: 15 })
       const [scaleDown] = await Promise.all([
-        scene.autoscaler.scaleDown(host),
+        patient.scaleDown(host),
         scene.occupy(node, 3),
         scene.expectNode(node, 'takes no rooms', it => admissionOf(it) === 'False'),
       ])
@@ -180,6 +198,24 @@ const canBeSpared = (scene: HostsScene, host: string): Promise<unknown> =>
     ...slowly,
     everyMs: 500,
   })
+
+/** As people do who want a host gone. */
+async function deleteClaimOf(scene: HostsScene, host: string): Promise<void> {
+  const itsName = `jsonpath={.items[?(@.status.nodeName=="${host}")].metadata.name}`
+  await scene.kubectl('delete', 'nodeclaim', await scene.kubectl('get', 'nodeclaims', '-o', itsName), '--wait=false')
+}
+
+/** By what the API server had of it: the earliest end of the node, its pod and its host, less the time that moving people takes. */
+function movesOffAt(history: History, where: Where): number {
+  const told = history.nodes(where).map(({ is }) => is?.status)
+  const first = (ends: readonly (string | undefined)[]): number =>
+    Math.min(...ends.filter(end => end !== undefined).map(end => Date.parse(end)))
+  return Math.min(
+    first(told.map(status => status?.drain?.deadline)),
+    first(told.map(status => status?.disruption?.deadline)) - evictGraceSeconds * 1_000,
+    first(history.pods(where).map(({ is }) => is?.metadata.deletionTimestamp)) - MOVED_BEFORE_KILL_MS,
+  )
+}
 
 const filler = (namespace: string, nodeName: string) => ({
   apiVersion: 'v1',

@@ -38,15 +38,22 @@ export type HostsTest = (scene: HostsScene, world: World) => Promise<void>
 
 /** An upper bound for a busy machine, never a promise of speed. */
 const WITHIN_MS = 180_000
+/** Hosts come and go one after the other, each after it was watched for a minute. */
+const SCENE_WITHIN_MS = 480_000
 const OWN_HOSTS = 'example.com/only-for'
 
 export function suiteOfHosts(title: string, declare: (promise: (name: string, play: HostsTest) => void) => void): void {
   let fakeHostsTaken = 0
   const takeHosts = (): readonly [string, string] => [`kwok-${fakeHostsTaken++}`, `kwok-${fakeHostsTaken++}`]
-  suiteIn(startWorldOfHosts, title, 8, promise =>
-    declare((name, play) =>
-      promise(name, (scene, world) => play(hostsScene(poolScene(scene, world), world, takeHosts), world)),
-    ),
+  suiteIn(
+    startWorldOfHosts,
+    title,
+    8,
+    promise =>
+      declare((name, play) =>
+        promise(name, (scene, world) => play(hostsScene(poolScene(scene, world), world, takeHosts), world)),
+      ),
+    { sceneWithinMs: SCENE_WITHIN_MS },
   )
 }
 

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Pod } from '../../../operator/api/core.ts'
 import { BUDGET_NAME } from '../../../operator/cluster/protection/budget.ts'
 import { isProtected, isReleased, marksOf } from '../../../operator/cluster/protection/marks.ts'
+import { WRITE_EVERY_MS } from '../../../operator/cluster/protection/protect.ts'
 import { ApiRefused } from '../../cluster/api-client.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { until } from '../../cluster/until.ts'
@@ -15,6 +16,8 @@ import { suiteInWorld } from '../harness/world.ts'
 
 /** A node counts as idle when nobody has come for a minute. Upper bounds for a busy machine, never promises of speed. */
 const slowly = { withinMs: 120_000 }
+/** In that time whoever wants to write again has had to wait for nothing. */
+const AT_REST_MS = WRITE_EVERY_MS + 5_000
 
 /** One host is cordoned by a test: the nodes of all others are on this one. */
 const steady = simClass('steady', { pod: { nodeSelector: { 'kubernetes.io/hostname': 'kwok-0' } } })
@@ -122,12 +125,12 @@ suiteInWorld('protection', { cluster: { kwokNodes: 2, auditLog: true } }, promis
     assert.equal(patchesOfPods(cluster, scene), 1)
     await scene.sfu(node).join('carol')
     await expectProtected(scene, node)
-    await pause(10_000)
+    await pause(AT_REST_MS)
     assert.equal(patchesOfPods(cluster, scene), 2)
     await cordon(scene, node)
     scene.sfu(node).leaveAll()
     await expectReleased(scene, node)
-    await pause(10_000)
+    await pause(AT_REST_MS)
     assert.equal(patchesOfPods(cluster, scene), 3)
   })
 

@@ -40,6 +40,12 @@ async function expectIntent(
   await until(`intent of ${key}: ${what}`, look, { withinMs: 60_000, everyMs: 100 })
 }
 
+/** All scenes share the counter, and no other of them has people moved off. */
+async function cutByTheirHost({ operator }: World): Promise<number> {
+  const [, count] = /^rtcnode_participants_cut_total\{cause="host-going"\} (\d+)$/m.exec(await operator.metrics()) ?? []
+  return Number(count ?? assert.fail('it is not counted'))
+}
+
 suiteOfPools('hosts that announce their end', { cluster: { kwokNodes: 6 }, sideBySide: 3 }, promise => {
   promise(
     'Karpenter takes a host and gives it back: replaced first, closed, and opened again',
@@ -113,6 +119,7 @@ suiteOfPools('hosts that announce their end', { cluster: { kwokNodes: 6 }, sideB
       // No deadline of an RTCNode covers them: their host goes.
       scene.judgesItself(node)
       const host = await hostOf(scene, node)
+      const cutBefore = await cutByTheirHost(world)
       await taint(scene, host, 'aws-node-termination-handler/spot-itn=x:NoSchedule')
       await scene.expectHeartbeat(
         node,
@@ -126,7 +133,7 @@ suiteOfPools('hosts that announce their end', { cluster: { kwokNodes: 6 }, sideB
         'evict',
         ({ drain }) => drain?.reason === 'Disrupted' && drain.stage === 'evict',
       )
-      assert.match(await world.operator.metrics(), /rtcnode_participants_cut_total\{cause="host-going"\} 2/)
+      assert.equal((await cutByTheirHost(world)) - cutBefore, 2)
       assert.equal((await scene.node(node)).metadata.deletionTimestamp, undefined)
       await taint(scene, host, 'aws-node-termination-handler/spot-itn-')
       await scene.expectReason(node, 'Serving')

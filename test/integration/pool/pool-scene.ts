@@ -100,6 +100,13 @@ export function poolScene(scene: Scene, { cluster, history, apply }: Omit<World,
   const nameOf = ({ metadata }: RTCNode) => metadata.name
   const latest = (name: PoolName): RTCNodePool | undefined => history.pools(scene.key(name)).at(-1)?.is
 
+  /** What is expected after a change must not be found in what was there before it. */
+  async function isSeenAsWritten(name: PoolName): Promise<void> {
+    const { generation = 0 } = (await pools.pool(name)).metadata
+    const isSeen = () => (latest(name)?.metadata.generation ?? 0) >= generation
+    await history.until(`pool ${name} of generation ${generation} or later`, isSeen, DEFAULT_WITHIN_MS)
+  }
+
   const pools: PoolScene = {
     ...scene,
     async applyPool(traits = {}) {
@@ -112,9 +119,14 @@ export function poolScene(scene: Scene, { cluster, history, apply }: Omit<World,
       await pools.expectProgress(name, 'Complete')
       return name
     },
-    patchPool: async (name, spec) =>
-      void (await scene.kubectl('patch', 'rtcp', name, '--type=merge', '-p', JSON.stringify({ spec }))),
-    scale: async (name, replicas) => void (await scene.kubectl('scale', `rtcp/${name}`, `--replicas=${replicas}`)),
+    async patchPool(name, spec) {
+      await scene.kubectl('patch', 'rtcp', name, '--type=merge', '-p', JSON.stringify({ spec }))
+      await isSeenAsWritten(name)
+    },
+    async scale(name, replicas) {
+      await scene.kubectl('scale', `rtcp/${name}`, `--replicas=${replicas}`)
+      await isSeenAsWritten(name)
+    },
     pool: name => cluster.api.call('GET', `${base}/rtcnodepools/${name}`) as Promise<RTCNodePool>,
     async nodesOf(name) {
       const [pool, nodes] = await Promise.all([pools.pool(name), list<RTCNode>(`${base}/rtcnodes`)])

@@ -56,13 +56,9 @@ test('a host that comes up is not ready yet, and that is no sign', () => {
 const removal = (value: string): Disruption | undefined =>
   judged(seen(aHost({ taints: [aTaint('ToBeDeletedByClusterAutoscaler', { value })] })))
 
-test('Cluster Autoscaler writes into the value when it began, and ten minutes later it is done', () => {
+test('Cluster Autoscaler writes into the value when it began; when pods end, their evictions tell', () => {
   const { since, deadline } = removal(unixAt(-30)) ?? {}
-  assert.deepEqual([since, deadline], [inSeconds(-30), inSeconds(570)])
-})
-
-test('a deadline that has passed is given as it is', () => {
-  assert.equal(removal(unixAt(-3_600))?.deadline, inSeconds(-3_000))
+  assert.deepEqual([since, deadline], [inSeconds(-30), undefined])
 })
 
 const nonsense = {
@@ -113,13 +109,13 @@ test('a cordon is dated by the taint that Kubernetes adds to it', () => {
 test('of several the strongest names the reason, the rest is told, and the earliest deadline holds', () => {
   const taints = [
     aTaint('ToBeDeletedByClusterAutoscaler', { value: unixAt(-100) }),
-    aTaint('aws-node-termination-handler/spot-itn'),
+    aTaint('aws-node-termination-handler/spot-itn', { timeAdded: at(-20) }),
     aTaint('DeletionCandidateOfClusterAutoscaler', { value: unixAt(-700) }),
   ]
   const found = judged(seen(aHost({ taints, unschedulable: true })))
   assert.deepEqual([found?.kind, found?.reason], ['Imminent', 'SpotInterruption'])
   assert.match(found?.message ?? '', /; also ClusterAutoscalerRemoval, Cordoned, ClusterAutoscalerCandidate$/)
-  assert.deepEqual([found?.deadline, found?.since], [inSeconds(500), inSeconds(-100)])
+  assert.deepEqual([found?.deadline, found?.since], [inSeconds(100), inSeconds(-100)])
 })
 
 test('an Advisory has no deadline, however long it has been there', () => {
@@ -138,6 +134,11 @@ test('an event counts for a while', () => {
 test('an event of an earlier host of that name does not count', () => {
   const host = aHost({ metadata: { creationTimestamp: at(-50) } })
   assert.equal(judged(seen(host, [], [anEvent('SpotInterrupted', -100)])), undefined)
+})
+
+test('an event of tomorrow does not count, by whatever clock it was written', () => {
+  assert.equal(judged(seen(aHost(), [], [anEvent('SpotInterrupted', 86_400)])), undefined)
+  assert.equal(judged(seen(aHost(), [], [anEvent('SpotInterrupted', 60)]))?.kind, 'Imminent')
 })
 
 test('an event repeated counts from its last time, and its deadline from its first', () => {

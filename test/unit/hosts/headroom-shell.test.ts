@@ -51,8 +51,9 @@ function shellOver({ nodes, balloons = [], buffer, isBufferServed = false }: Fou
       rangeOf: () => ({ progress: { resourceVersion: isBufferServed ? '7' : '0' } }),
     },
     pools: {
-      apply: async (_key: string, { status }: RTCNodePool) => {
-        pool = { ...pool, status: { ...pool.status!, ...status } }
+      apply: async (_key: string, applied: RTCNodePool) => {
+        const headroom = applied.status?.headroom
+        pool = { ...pool, status: { ...pool.status!, ...(headroom !== undefined && { headroom }) } }
         return pool
       },
     },

@@ -191,13 +191,13 @@ test('pods that keep room stay until somebody reads the buffer that is to take t
 })
 
 test('where nodes share no host, no two pods that keep a place do', () => {
-  const apartBy = (topologyKey: string) => {
+  const apartOn = (topologyKey: string) => {
     const term = { topologyKey, labelSelector: { matchLabels: { app: 'sfu' } } }
     const affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] }, nodeAffinity: {} }
     const { spec } = placeFor(aPool(), podFor(aNode(), aClass({ podSpec: { affinity } }), settings).spec, pause)
     return { asked: affinity, kept: spec['affinity'] as typeof affinity }
   }
-  const host = apartBy('kubernetes.io/hostname')
+  const host = apartOn('kubernetes.io/hostname')
   const [asked, added] = host.kept.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution
   assert.deepEqual(asked, host.asked.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution[0])
   assert.deepEqual(added, {
@@ -205,6 +205,6 @@ test('where nodes share no host, no two pods that keep a place do', () => {
     labelSelector: { matchExpressions: [{ key: 'rtcnode.io/headroom', operator: 'Exists' }] },
   })
   assert.ok('nodeAffinity' in host.kept)
-  const zone = apartBy('topology.kubernetes.io/zone')
+  const zone = apartOn('topology.kubernetes.io/zone')
   assert.deepEqual(zone.kept, zone.asked)
 })

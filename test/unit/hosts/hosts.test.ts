@@ -14,12 +14,13 @@ import {
 } from '../../../operator/cluster/host-view.ts'
 import { hostSignals } from '../../../operator/cluster/hosts.ts'
 import { disruptionOf } from '../../../operator/cluster/judge.ts'
-import { builtInRules } from '../../../operator/cluster/signals.ts'
+import { rulesWith } from '../../../operator/cluster/rules.ts'
+import { builtInRules, type Rule } from '../../../operator/cluster/signals.ts'
 import { fakeCache } from '../fake-cache.ts'
 import { fakeClock } from '../fake-clock.ts'
 import { aClaim, aCondition, aHost, anEvent, aTaint, at, NOW, seen, unixAt } from './build.ts'
 
-function rig() {
+function rig(rules: readonly Rule[] = builtInRules) {
   const clock = fakeClock(NOW)
   const hosts = fakeCache<Host>()
   const claims = fakeCache<NodeClaim>(nodeClaimIndexes)
@@ -28,7 +29,7 @@ function rig() {
     hostCache: hosts.cache,
     nodeClaimCache: claims.cache,
     hostEventCache: events.cache,
-    rules: builtInRules,
+    rules,
     clock,
     serverClock: { now: () => clock.wall() },
   })
@@ -72,6 +73,25 @@ test('a host that was never seen is unknown; one that went is gone, until it is 
   await clock.advance(3_620_000)
   assert.deepEqual([signals.of('h'), clock.pending], [undefined, 0])
   assert.deepEqual(told, ['h HostGone', 'h stays', 'h HostGone', 'h stays'])
+})
+
+test('a taint of people’s own that does not tell when it came is as old as it has been seen', async () => {
+  const signal = { source: 'taint', key: 'example.com/maintenance' } as const
+  const own = { signal, kind: 'Planned', reason: 'Maintenance', by: 'our tool', leadSeconds: 900 } as const
+  const { clock, hosts, signals } = rig(rulesWith([own]))
+  const tainted = () => hosts.put(aHost({ taints: [aTaint(signal.key)] }))
+  const deadlineIn = () => ((signals.of('h')?.deadline ?? Number.NaN) - NOW) / 1_000
+  tainted()
+  assert.equal(deadlineIn(), 900)
+  await clock.advance(60_000)
+  tainted()
+  assert.equal(deadlineIn(), 900)
+  hosts.put(aHost())
+  tainted()
+  assert.equal(deadlineIn(), 960)
+  await clock.advance(60_000)
+  hosts.put(aHost({ taints: [aTaint(signal.key)], metadata: { uid: 'another' as Uid } }))
+  assert.equal(deadlineIn(), 1_020)
 })
 
 test('another host of the same name has nothing of the one before', () => {
@@ -141,8 +161,13 @@ test('what is kept of NodeClaims and Events is enough to judge them by', () => {
   assert.deepEqual(hostEventIndexes['host']?.(keptOfHostEvent(event)), ['h'])
 })
 
-test('it is ready when all that it reads is', () => {
-  const { signals } = rig()
+test('it is ready when all that it reads is, and not while any of it is unread', () => {
+  const { hosts, claims, events, signals } = rig()
+  for (const unread of [hosts, claims, events]) {
+    unread.setSynced(false)
+    assert.equal(signals.ready(), false)
+    unread.setSynced(true)
+  }
   assert.equal(signals.ready(), true)
 })
 

@@ -79,7 +79,7 @@ test('a new pod would rather be on other hosts than those that are about to go; 
   const { act } = decideAt(10, aNode(), seen({ nodeClass: aClass({ podSpec }), hostsGoing }))
   assert.ok(act?.do === 'create-pod')
   const { nodeAffinity } = act.pod.spec['affinity'] as { nodeAffinity: Record<string, unknown[]> }
-  const values = hostsGoing.toSorted().slice(0, 32)
+  const values = hostsGoing.slice(0, 32).toSorted()
   const away = { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'NotIn', values }] }
   assert.deepEqual(nodeAffinity[preferred], [own, { weight: 100, preference: away }])
 })

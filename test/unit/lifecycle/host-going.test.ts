@@ -150,6 +150,9 @@ test('a pod that was ended tells by whom; when it is gone that stands, with how 
     seen(undefined, { pod, ending, intent: told({ drain }), registration: fresh({ sessions: 5, state: 'draining' }) }),
   )
   assert.match(readyOf(evicted)?.message ?? '', /EvictionByEvictionAPI: somebody evicted the pod/)
+  const outlived = fresh({ sessions: 5, state: 'draining' })
+  const killed = decideAt(131, after(node, evicted), seen(undefined, { pod: undefined, registration: outlived }))
+  assert.match(readyOf(killed)?.message ?? '', /its agent reports.*EvictionByEvictionAPI.*5 participants were on it/)
   const gone = decideAt(
     140,
     after(node, evicted),
@@ -160,11 +163,11 @@ test('a pod that was ended tells by whom; when it is gone that stands, with how 
   assert.equal(conditionIn(gone.status, 'Disrupted')?.status, 'True')
 })
 
-test('a node that starts on such a host is told of it, and closed as soon as it runs', () => {
+test('a node that starts on such a host is told of it, and closed before it runs', () => {
   const starting = decideAt(20, aNode(), seen(planned, { registration: { state: 'absent', forMs: 1 } }))
-  assert.equal(starting.act, undefined)
-  const ran = decideAt(20, aNode(), seen(planned))
-  assert.equal(intentIn(ran)?.admission, 'closed')
+  assert.equal(intentIn(starting)?.admission, 'closed')
+  const closed = seen(planned, { registration: { state: 'absent', forMs: 1 }, intent: told({}) })
+  assert.equal(decideAt(21, aNode(), closed).act, undefined)
 })
 
 test('a node that its pool closed because of its host keeps the pool’s deadline', () => {
