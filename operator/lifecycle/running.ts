@@ -58,9 +58,9 @@ export function healthOf(at: Situation): Health {
 
 /** A pod that one cache misses while its heartbeat goes on, or while nobody sees the registry, may well be there. */
 function podGone(at: Situation): Health {
-  const message = reportsUnseen(at)
-    ? 'the pod cannot be found, but its agent reports'
-    : `the pod of this node is gone${whatIsOnRecord(at)}`
+  const what = reportsUnseen(at) ? 'the pod cannot be found, but its agent reports' : 'the pod of this node is gone'
+  // A killed pod’s key outlives it by its lease, and once that is over the node goes at once: this may be the only word.
+  const message = `${what}${whatIsOnRecord(at)}`
   const gone = { ready: 'False', because: 'PodLost', message } as const
   return missingForMs(at) === undefined ? gone : { ...gone, giveUp: 'PodLost' }
 }

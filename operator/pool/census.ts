@@ -16,6 +16,8 @@ export interface Judged {
   readonly updated: boolean
   /** Its host goes: it counts until it is closed, and is replaced meanwhile. */
   readonly going: boolean
+  /** Its host was going already when it came there, a short while ago: it takes nobody's place. */
+  readonly inVain: boolean
   /**
    * Takes new rooms, and has for minReadySeconds. A closed node never is, nor one on a host that goes. One that is full for now and takes none because of
    * that is: it serves as well as a node can, so a roll-out of a busy pool goes on, and to scale in it is one of those that
@@ -34,7 +36,10 @@ export interface Census {
   /** Of those that count: their hosts go; and of all others, those of the update revision. */
   readonly going: number
   readonly updatedStaying: number
-  /** The same, and those that are closed already. */
+  /** Of those that go: made in vain; and until another may be tried in place of the first of them. */
+  readonly inVain: number
+  readonly triedAgainInMs: number | undefined
+  /** Those that go, and those that are closed already. */
   readonly disrupted: number
   readonly draining: number
   readonly ready: number
@@ -94,6 +99,8 @@ function emptyTally() {
     openedByPeople: [] as Judged[],
     going: 0,
     updatedStaying: 0,
+    inVain: 0,
+    triedAgainInMs: undefined as number | undefined,
     disrupted: 0,
     draining: 0,
     ready: 0,
@@ -171,7 +178,7 @@ function addPod(pods: Map<string, PodCount>, { node, hasPod }: Member): void {
 function addClosed(tally: Tally, member: Member, updated: boolean): void {
   tally.draining += 1
   if (closedByPool(member.node) !== undefined)
-    tally.closed.push({ member, updated, going: isGoing(member.disruption), open: false })
+    tally.closed.push({ member, updated, going: isGoing(member.disruption), inVain: false, open: false })
 }
 
 function addCounted(
@@ -188,10 +195,15 @@ function addCounted(
   const admits = since !== undefined && isOpenOrFull(node)
   const going = isGoing(member.disruption)
   const open = admits && waitMs <= 0 && !going
-  const judged = { member, updated, going, open }
+  const inVainMs = going ? inVainForMs(node, now) : 0
+  const judged = { member, updated, going, inVain: inVainMs > 0, open }
   tally.counted.push(judged)
   if (bearsMarkOfPool(node)) tally.openedByPeople.push(judged)
   if (going) tally.going += 1
+  if (judged.inVain) {
+    tally.inVain += 1
+    tally.triedAgainInMs = Math.min(tally.triedAgainInMs ?? inVainMs, inVainMs)
+  }
   if (open) tally.open += 1
   if (updated) tally.updated += 1
   if (updated && !going) tally.updatedStaying += 1
@@ -211,6 +223,21 @@ function addCounted(
     tally.startingSince = earliest(tally.startingSince, startsSince)
     if (updated) tally.updatedStartingSince = earliest(tally.updatedStartingSince, startsSince)
   }
+}
+
+/** Another would come to the same hosts; it takes some minutes until there are others. */
+const IN_VAIN_MS = 300_000
+
+/** How much longer a node on a host that goes is one that came too late. It is, while its status does not tell of a host yet. */
+function inVainForMs(node: RTCNode, now: Instant): number {
+  const { metadata, status } = node
+  const scheduled = conditionOf(status?.conditions, 'Scheduled')
+  const disrupted = conditionOf(status?.conditions, 'Disrupted')
+  const cameBefore =
+    scheduled?.status === 'True'
+      ? disrupted?.status !== 'True' || disrupted.lastTransitionTime > scheduled.lastTransitionTime
+      : hasStarted(node)
+  return cameBefore ? 0 : (fromTimestamp(metadata.creationTimestamp) ?? now) + IN_VAIN_MS - now
 }
 
 function housedSince({ metadata, status }: RTCNode): string {

@@ -24,9 +24,9 @@ const steps: readonly Step[] = [
   reopenSpared,
   reopenMissing,
   createMissing,
+  closeGoing,
   reopenForGoing,
   createForGoing,
-  closeGoing,
   reopenForRollout,
   createForRollout,
   replaceOld,
@@ -51,6 +51,7 @@ export function plan(view: PoolView): Plan {
   const { status, because } = statusOf(at, progress, findings.find(finding => finding.inhibited)?.inhibited)
   const lookAgainMs = soonest([
     census.nextOpensInMs,
+    census.triedAgainInMs,
     progress.lateInMs,
     untilNextTry(failedStarts, census, view.now),
     ...findings.map(it => it.lookAgainMs),

@@ -10,7 +10,7 @@ import { conditionOf, withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
 import { type Census, revisionOf } from './census.ts'
 import { type FailedStarts, nextTryAt } from './failed-starts.ts'
-import { replacedOf } from './going.ts'
+import { stayingOf } from './going.ts'
 import type { Progress } from './progress.ts'
 import { enoughOpen, limitOf } from './rollout.ts'
 import type { Finding, Inhibition, Situation } from './situation.ts'
@@ -80,7 +80,7 @@ function reasonOf(at: Situation, progress: Progress): PoolReason {
 
 /** Some node on a host that goes has nobody yet to take its place. */
 const awaitsReplacement = ({ view, census }: Situation): boolean =>
-  replacedOf(view.pool.spec.replicas, census) < Math.min(census.going, view.pool.spec.replicas)
+  census.going > 0 && stayingOf(census) - census.starting < view.pool.spec.replicas
 
 const isScalingIn = ({ census }: Situation): boolean =>
   census.closed.some(({ member }) => closedByPool(member.node)?.reason === 'ScaleIn')
@@ -98,9 +98,7 @@ function currentRevision({ view, census, updateRevision }: Situation): string | 
   const { status, spec } = view.pool
   const recorded = status?.currentRevision
   const isComplete =
-    census.updated === census.counted.length &&
-    census.starting === 0 &&
-    census.counted.length >= Math.max(1, spec.replicas)
+    census.updated === census.counted.length && census.starting === 0 && stayingOf(census) >= Math.max(1, spec.replicas)
   const isHeld = spec.strategy.paused || spec.strategy.partition > 0
   if (isComplete && (recorded === undefined || !isHeld)) return updateRevision ?? recorded
   return recorded ?? servingBefore(census)

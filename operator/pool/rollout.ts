@@ -96,7 +96,7 @@ export function growthOf({ pool }: PoolView, census: Census, rollout: Rollout): 
   if (rollout.state !== 'moving' || rollout.toReplace === 0) return 0
   // What is made while there are too many of the older ones would be one too many itself.
   if (oldStayingOf(census) > pool.spec.replicas) return 0
-  const room = pool.spec.replicas + rollout.surge - stayingOf(census)
+  const room = pool.spec.replicas + rollout.surge - stayingOf(census) - census.inVain
   return Math.max(0, Math.min(room, rollout.updatedWanted - census.updatedStaying))
 }
 

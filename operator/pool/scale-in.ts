@@ -8,7 +8,7 @@ import { limitOf, type Replaceable, replaceable } from './rollout.ts'
 import { picked } from './scale-out.ts'
 import { type Finding, isRegistryTrusted, type Situation } from './situation.ts'
 import { type Candidate, inVictimOrder, isProtected, loadOf, neverServed } from './victims.ts'
-import type { Member, Picked, Plan, PoolView } from './view.ts'
+import type { Picked, Plan } from './view.ts'
 
 const nothing: Finding = {}
 
@@ -38,28 +38,20 @@ function* closedFirst({ view, rollout: { candidates } }: Situation): Generator<C
   )
 }
 
-/** A host that takes pods though it goes would have them made anew as fast as they are deleted. */
-const LEAST_AGE_MS = 30_000
-
 /** Nodes on hosts that go leave as others take their place; whose host goes first, first. */
 export function closeGoing(at: Situation): Finding {
   const { view, census } = at
   const may = replacedOf(view.pool.spec.replicas, census)
   if (may === 0) return nothing
   if (!isRegistryTrusted(at)) return { inhibited: { because: 'RegistryFrozen', nodes: may } }
-  const free = census.counted.filter(({ member, going }) => going && !isProtected(member.node))
-  const ripe = free.filter(({ member }) => !neverServed(member) || ageMsOf(member, view) >= LEAST_AGE_MS)
-  const { chosen, held } = choose(inVictimOrder(view, ripe), { nodes: may, open: 0 })
+  const free = census.counted.filter(({ member, going, inVain }) => going && !inVain && !isProtected(member.node))
+  const { chosen, held } = choose(inVictimOrder(view, free), { nodes: may, open: 0 })
   return {
     ...removing(at, chosen, 'HostGoing'),
     held,
-    ...(ripe.length < free.length ? { lookAgainMs: LEAST_AGE_MS } : {}),
     ...(chosen.length < may && held.length > 0 ? { inhibited: { because: 'LoadUnknown', nodes: held.length } } : {}),
   }
 }
-
-const ageMsOf = ({ node }: Member, { now }: PoolView): number =>
-  now - (fromTimestamp(node.metadata.creationTimestamp) ?? now)
 
 /** Never below replicas open: what does not take rooms yet, or any more, goes before what does. */
 export function closeExcess(at: Situation): Finding {

@@ -3,7 +3,7 @@ import { closedByPool } from '../api/closed-by-pool.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import { hasStarted, type Judged } from './census.ts'
 import { nextTryAt } from './failed-starts.ts'
-import { growthForGoing, oldStayingOf } from './going.ts'
+import { growthForGoing, oldStayingOf, unreplacedOf } from './going.ts'
 import { growthOf } from './rollout.ts'
 import { type Finding, isRegistryTrusted, type Situation } from './situation.ts'
 import { type Candidate, inVictimOrder } from './victims.ts'
@@ -56,19 +56,17 @@ export function reopenSpared({ census }: Situation): Finding {
 
 export function reopenForGoing(at: Situation): Finding {
   const updated = at.census.closed.filter(judged => judged.updated)
-  return reopening(toReopen(at, updated, goingGrowth(at), 'other nodes are on hosts that are about to go'))
+  const wanted = unreplacedOf(at.view.pool.spec.replicas, at.census)
+  return reopening(toReopen(at, updated, wanted, 'other nodes are on hosts that are about to go'))
 }
 
 /** A replacement is there before a node goes with its host, as far as there is time. */
 export function createForGoing(at: Situation): Finding {
-  const growth = goingGrowth(at)
+  const growth = growthForGoing(at.view.pool.spec.replicas, at.census, at.rollout.surge)
   if (growth === 0) return nothing
   const { from, count } = sourceOf(at, growth)
   return creating(at, from, count)
 }
-
-const goingGrowth = ({ view, census, rollout }: Situation): number =>
-  growthForGoing(view.pool.spec.replicas, census, rollout.surge)
 
 /** A roll-out that was undone, or turned to a revision of before, has its nodes still there. */
 export function reopenForRollout(at: Situation): Finding {

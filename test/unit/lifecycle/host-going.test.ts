@@ -150,6 +150,9 @@ test('a pod that was ended tells by whom; when it is gone that stands, with how 
     seen(undefined, { pod, ending, intent: told({ drain }), registration: fresh({ sessions: 5, state: 'draining' }) }),
   )
   assert.match(readyOf(evicted)?.message ?? '', /EvictionByEvictionAPI: somebody evicted the pod/)
+  const outlived = fresh({ sessions: 5, state: 'draining' })
+  const killed = decideAt(131, after(node, evicted), seen(undefined, { pod: undefined, registration: outlived }))
+  assert.match(readyOf(killed)?.message ?? '', /its agent reports.*EvictionByEvictionAPI.*5 participants were on it/)
   const gone = decideAt(
     140,
     after(node, evicted),

@@ -103,6 +103,8 @@ export interface NodeTraits {
   readonly disruption?: DisruptionKind | Disruption | undefined
   /** Its own status says that its host took it along. */
   readonly disrupted?: boolean
+  /** Seconds after T0 since when its own status says that its host goes. */
+  readonly disruptedAt?: number
   readonly zone?: string
   readonly host?: string
   readonly version?: number
@@ -198,7 +200,9 @@ export function aNode(name: string, traits: NodeTraits = {}): Member {
           isReady ? 'Serving' : (traits.unready ?? 'Pending'),
           since,
         ),
-        ...(traits.disrupted ? [condition('Disrupted', 'True', 'KarpenterDisruption', since)] : []),
+        ...(traits.disrupted || traits.disruptedAt !== undefined
+          ? [condition('Disrupted', 'True', 'KarpenterDisruption', traits.disruptedAt ?? since)]
+          : []),
         ...(traits.housedAt === undefined ? [] : [condition('Scheduled', 'True', 'Scheduled', traits.housedAt)]),
       ],
     },

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
+import { shareOf } from '../../../operator/pool/rollout.ts'
+import type { Plan } from '../../../operator/pool/view.ts'
 import { aDisruption, aNode, aPool, conditionIn, NOW, nodes, planFor, timeAt, told, towards, V1, V2 } from './build.ts'
 import { type World, world } from './world.ts'
 
@@ -44,8 +46,9 @@ test('many are replaced as many at a time as a roll-out may make; those whose ho
   assert.equal(told(planFor(pool, [...all, ...nodes(2, starting, 'new')])), 'create 1')
   assert.equal(told(planFor(pool, [...all, ...nodes(3, starting, 'new')])), 'nothing')
   const hurried = [...all.slice(0, 9), aNode('zz', { disruption: 'Imminent', sessions: 99 })]
-  assert.equal(told(planFor(pool, [...hurried, ...nodes(1, {}, 'new'), ...nodes(2, starting, 'neu')])), 'create 1')
-  assert.equal(told(planFor(pool, [...hurried, ...nodes(1, {}, 'new'), ...nodes(3, starting, 'neu')])), 'close zz')
+  assert.equal(told(planFor(pool, [...hurried, ...nodes(1, {}, 'new'), ...nodes(2, starting, 'neu')])), 'close zz')
+  const thenNext = [...all.slice(0, 9), ...nodes(1, {}, 'new'), ...nodes(2, starting, 'neu')]
+  assert.equal(told(planFor(pool, thenNext)), 'create 1')
   assert.equal(told(planFor(aPool(10, { surge: 0, unavailable: 1 }), all)), 'create 1', 'at least one')
 })
 
@@ -92,15 +95,42 @@ test('nothing is closed while the registry is not trusted, but replacements are 
   assert.equal(conditionIn(kept, 'ScalingInhibited').reason, 'RegistryFrozen')
 })
 
-test('a node that never served leaves a host that goes for good after half a minute, not in a circle', () => {
-  const young = aNode('n2', { ...planned, ...starting, hasPod: true })
-  const waits = planFor(aPool(1), [aNode('n1'), young])
-  assert.equal(told(waits), 'nothing')
-  assert.ok((waits.lookAgainMs ?? Infinity) <= 30_000)
-  assert.equal(
-    told(planFor(aPool(1), [aNode('n1'), aNode('n2', { ...planned, ...starting, madeAt: NOW - 31 })])),
-    'delete n2',
-  )
+/** A node whose host was known to go before its pod came there. */
+const inVain = (madeAgo: number, serves: boolean) => {
+  const madeAt = NOW - madeAgo
+  const late = { ...planned, madeAt, housedAt: madeAt + 1, disruptedAt: madeAt + 1 }
+  return aNode('new', serves ? { ...late, admits: false, readySince: madeAt + 3 } : { ...late, ...starting, madeAt })
+}
+
+test('what comes to a host that goes as well replaces nobody, and is tried elsewhere after five minutes, not in a circle', () => {
+  const busy = nodes(2, { ...planned, sessions: 3 })
+  for (const serves of [false, true]) {
+    const waits = planFor(aPool(2), [...busy, inVain(20, serves)])
+    assert.deepEqual([told(waits), waits.lookAgainMs], ['nothing', 280_000])
+    assert.equal(conditionIn(waits, 'Reconciling').status, 'True')
+    assert.equal(told(planFor(aPool(2), [...busy, inVain(20, serves), aNode('neu')])), 'close n1')
+    assert.equal(told(planFor(aPool(2), [...busy, inVain(301, serves)])), serves ? 'close new' : 'delete new')
+  }
+  assert.equal(told(planFor(aPool(2), busy)), 'create 1')
+})
+
+test('a pod whose host is known before its node tells of it is no reason to make another', () => {
+  const justBound = aNode('new', { ...planned, ...starting })
+  assert.equal(told(planFor(aPool(2), [...nodes(2, planned), justBound])), 'nothing')
+})
+
+test('one whose host announces its end after it came is replaced at once, however young it is', () => {
+  const young = { ...planned, madeAt: NOW - 20, housedAt: NOW - 18, disruptedAt: NOW - 5, sessions: 1 }
+  assert.equal(told(planFor(aPool(1), [aNode('n1', young)])), 'create 1')
+  assert.equal(told(planFor(aPool(1), [aNode('n1', young), aNode('new')])), 'close n1')
+})
+
+test('a roll-out makes no more than its surge where its nodes come to hosts that go', () => {
+  const pool = aPool(2, { status: { currentRevision: V1, updateRevision: V2 } })
+  const old = nodes(2, { revision: V1, sessions: 1 })
+  const late = { ...planned, revision: V2, madeAt: NOW - 9, housedAt: NOW - 8, disruptedAt: NOW - 8 }
+  assert.equal(told(planFor(pool, old, towards(V2))), 'create 1')
+  assert.equal(told(planFor(pool, [...old, aNode('new', late)], towards(V2))), 'nothing')
 })
 
 test('a roll-out goes on beside it', () => {
@@ -109,6 +139,13 @@ test('a roll-out goes on beside it', () => {
   assert.equal(told(planFor(pool, old, towards(V2))), 'create 1')
   const replaced = planFor(pool, [...old, aNode('new', { revision: V2 })], towards(V2))
   assert.equal(told(replaced), 'close n2')
+})
+
+test('a roll-out whose new nodes came to hosts that go is not complete', () => {
+  const pool = aPool(1, { status: { currentRevision: V1, updateRevision: V2 } })
+  const late = aNode('new', { ...planned, ...starting, revision: V2 })
+  assert.equal(planFor(pool, [late], towards(V2)).status.currentRevision, V1)
+  assert.equal(planFor(pool, [aNode('new', { revision: V2 })], towards(V2)).status.currentRevision, V2)
 })
 
 test('a revision is not blamed for nodes that their host took along', () => {
@@ -128,6 +165,7 @@ const history = fc.record({
     fc.record({
       node: fc.nat({ max: 20 }),
       kind: kinds,
+      landsOn: fc.constantFrom(undefined, undefined, 'Planned' as const),
       steps: fc.nat({ max: 3 }),
       seconds: fc.constantFrom(1, 5, 40),
     }),
@@ -135,29 +173,45 @@ const history = fc.record({
   ),
 })
 
+const living = (it: World) => it.nodes.filter(({ closed, deleted }) => !closed && !deleted)
+
+/** What is made never leaves more than replicas and the surge: people who stay on closed nodes are beside that. */
+function stepWithin(it: World): Plan {
+  const plan = it.step()
+  const { replicas, strategy } = it.spec
+  const most = replicas + Math.max(1, shareOf(strategy.rollingUpdate.maxSurge, replicas))
+  if (plan.batch?.do === 'create') assert.ok(living(it).length <= most, `${living(it).length} living, ${most} may`)
+  return plan
+}
+
 /** Every step is checked by the world: bounds, replacement before closing, nothing opened on a host that goes. */
 function play({ replicas, surge, notices }: typeof history extends fc.Arbitrary<infer H> ? H : never): World {
   const it = world(replicas)
   it.edit({ surge, unavailable: surge === 0 ? 1 : 0 })
   settle(it)
-  for (const { node, kind, steps, seconds } of notices) {
-    for (const each of it.nodes) if (each.readySince !== undefined && each.closed === undefined) each.sessions = 3
+  for (const { node, kind, landsOn, steps, seconds } of notices) {
+    for (const each of serves(it)) if (!leaves(each)) each.sessions = 3
     const chosen = it.node(node)
     if (chosen !== undefined) it.touch(chosen, { disruption: kind })
-    for (let step = 0; step < steps; step += 1) it.step()
+    it.lands(landsOn)
+    for (let step = 0; step < steps; step += 1) stepWithin(it)
     it.pass(seconds)
   }
+  it.lands(undefined)
   return it
 }
 
-/** Until the pool finds nothing to do; people stay where they are. */
+/** Until the pool finds nothing to do, and waits for nothing; people stay where they are as long as they may. */
 function settle(it: World): void {
-  for (let idle = 0, steps = 0; idle < 3; steps += 1) {
+  for (let steps = 0; ; steps += 1) {
     assert.ok(steps < 400, 'it comes to rest')
-    idle = it.step().batch === undefined ? idle + 1 : 0
-    it.pass(3)
+    const { batch, lookAgainMs } = stepWithin(it)
+    if (batch === undefined && lookAgainMs === undefined) return
+    it.pass(batch === undefined ? Math.max(3, Math.ceil((lookAgainMs ?? 0) / 1_000)) : 3)
   }
 }
+
+const leaves = ({ disruption }: World['nodes'][number]) => disruption !== undefined && disruption !== 'Advisory'
 
 const serves = (it: World) =>
   it.nodes.filter(({ closed, deleted, readySince }) => !closed && !deleted && readySince !== undefined)
@@ -167,7 +221,7 @@ test('whatever hosts announce in whatever order: all that go are replaced, and n
     fc.property(history, given => {
       const it = play(given)
       settle(it)
-      const staying = serves(it).filter(({ disruption }) => disruption === undefined || disruption === 'Advisory')
+      const staying = serves(it).filter(node => !leaves(node))
       assert.equal(staying.length, given.replicas)
       assert.deepEqual(
         serves(it).filter(node => !staying.includes(node)),
@@ -194,6 +248,45 @@ test('whatever hosts announce and take back: no node stays closed for a host tha
     { numRuns: Math.ceil(numRuns / 5) },
   )
 })
+
+for (const surge of [1, 3]) {
+  test(`where every host goes, nodes are made now and then and nobody is sent away for them; surge ${surge}`, () => {
+    const it = world(4)
+    it.edit({ surge })
+    settle(it)
+    const old = [...it.nodes]
+    for (const node of old) it.touch(node, { disruption: 'Planned', sessions: 5 })
+    it.lands('Planned')
+    for (let seconds = 0; seconds < 3_600; seconds += 1) {
+      stepWithin(it)
+      it.pass(1)
+      assert.ok(living(it).length <= 4 + surge)
+      assert.ok(it.made - 4 <= surge * (1 + Math.floor(it.seconds() / 300)), `${it.made - 4} in ${it.seconds()} s`)
+      assert.ok(old.every(({ closed, deleted }) => !closed && !deleted))
+    }
+    const [spared] = old
+    assert.ok(spared !== undefined)
+    it.touch(spared, { disruption: undefined })
+    it.lands(undefined)
+    for (let seconds = 0; seconds < 400; seconds += 1) {
+      stepWithin(it)
+      it.pass(1)
+    }
+    assert.equal(serves(it).length, 4)
+    assert.ok(serves(it).includes(spared) && old.every(node => node === spared || node.closed?.by === 'HostGoing'))
+    assert.ok(
+      old.every(({ deleted }) => !deleted),
+      'who talks stays until the time that was promised is up',
+    )
+    for (const node of it.nodes) it.touch(node, { disruption: undefined })
+    settle(it)
+    assert.deepEqual([serves(it).length, living(it).length], [4, 4])
+    assert.ok(
+      old.every(node => serves(it).includes(node)),
+      'where people are',
+    )
+  })
+}
 
 test('a thousand nodes whose hosts go at once are replaced in waves, never more than the surge on their way', () => {
   const it = world(1_000)

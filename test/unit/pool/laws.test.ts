@@ -49,6 +49,8 @@ const traits = fc
       aDisruption('Imminent', NOW - 5),
     ),
     disrupted: fc.boolean(),
+    disruptedAt: maybe(fc.constantFrom(NOW - 150, NOW - 50)),
+    housedAt: maybe(fc.constantFrom(NOW - 3_650, NOW - 100)),
     zone: maybe(fc.constantFrom('a', 'b')),
     host: maybe(fc.constantFrom('h1', 'h2', 'h3')),
   })
@@ -227,7 +229,7 @@ law('what is told to be held is there, and not taken away', (view, { batch, held
 })
 
 law('the order of victims is total: for any two nodes exactly one goes first, and so for any three', view => {
-  const judged = view.members.map(member => ({ member, updated: false, going: false, open: false }))
+  const judged = view.members.map(member => ({ member, updated: false, going: false, inVain: false, open: false }))
   const order = [...inVictimOrder(view, judged)]
   for (const [i, a] of order.entries()) {
     for (const [j, b] of order.entries()) {

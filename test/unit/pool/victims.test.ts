@@ -6,7 +6,7 @@ import { aNode, aPool, aView, type NodeTraits, V1, V2 } from './build.ts'
 
 const orderOf = (traits: Record<string, NodeTraits>, packs = false): string[] => {
   const members = Object.entries(traits).map(([name, given]) => aNode(name, given))
-  const judged = members.map(member => ({ member, updated: false, going: false, open: false }))
+  const judged = members.map(member => ({ member, updated: false, going: false, inVain: false, open: false }))
   return [...inVictimOrder(aView(aPool(1), members, { packs }), judged)].map(({ name }) => name)
 }
 

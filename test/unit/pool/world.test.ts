@@ -39,6 +39,13 @@ const incident = fc.oneof(
       announces: fc.constantFrom(undefined, undefined, 'Advisory' as const, 'Planned' as const, 'Imminent' as const),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      is: fc.constant('lands' as const),
+      on: fc.constantFrom(undefined, undefined, 'Planned' as const, 'Imminent' as const),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ is: fc.constant('aim' as const), at: fc.constantFrom(V1, V2, V3) }) },
   {
     weight: 4,
@@ -130,6 +137,8 @@ function befall(it: World, what: Incident): void {
       const node = it.node(what.node)
       return node === undefined ? undefined : it.touch(node, { disruption: what.announces })
     }
+    case 'lands':
+      return it.lands(what.on)
     case 'aim':
       return it.aim(what.at)
     case 'edit':
@@ -142,6 +151,7 @@ function befall(it: World, what: Incident): void {
 /** Nothing happens any more but what the pool does, and people leave. */
 function calmDown(it: World, most: number): { steps: number; last: Plan } {
   it.registry({ inSight: true, frozen: false })
+  it.lands(undefined)
   for (const node of it.nodes) if (node.silent) it.touch(node, { silent: false })
   for (let steps = 1; steps <= most; steps += 1) {
     const before = it.view()

@@ -18,6 +18,9 @@ interface SimNode {
   version: number
   madeAt: number
   hasPod: boolean
+  /** When its pod came to a host, and when that was first known to go. */
+  housedAt: number | undefined
+  disruptedAt: number | undefined
   readySince: number | undefined
   sessions: number
   silent: boolean
@@ -57,6 +60,8 @@ export interface World {
   touch(node: SimNode, change: Partial<SimNode>): void
   remove(node: SimNode, drain: string): void
   registry(state: PoolView['registry']): void
+  /** What the hosts announce to which pods come from now on. */
+  lands(on: SimNode['disruption']): void
   view(): PoolView
   /** Carries a plan out, and stores its status as the controller does. */
   carryOut(planned: Plan, view: PoolView): void
@@ -81,10 +86,11 @@ export function world(
   }
   let target: string = V1
   let registry: PoolView['registry'] = { inSight: true, frozen: false }
+  let landsOn: SimNode['disruption']
   let nodes: SimNode[] = []
 
   function memberOf(node: SimNode): Member {
-    const { readySince, closed, deleted, revision, version } = node
+    const { readySince, closed, deleted, revision, version, housedAt, disruptedAt } = node
     const started = readySince !== undefined
     const emptyFor = node.emptySince === undefined ? 0 : now - node.emptySince
     const told = started ? beat(`pod-${node.name}`, node.sessions, undefined, emptyFor) : absent
@@ -99,6 +105,8 @@ export function world(
       cordoned: node.cordoned,
       isProtected: node.isProtected,
       disruption: node.disruption,
+      ...(housedAt === undefined ? {} : { housedAt }),
+      ...(disruptedAt === undefined ? {} : { disruptedAt }),
       hasPod: node.hasPod,
       zone: `zone-${node.name.length % 2}`,
       registration: registry.inSight ? (node.silent ? stale : told) : unknown,
@@ -116,8 +124,10 @@ export function world(
     })
   }
 
-  const touch = (node: SimNode, change: Partial<SimNode>): void =>
-    void Object.assign(node, change, { version: node.version + 1 })
+  function touch(node: SimNode, change: Partial<SimNode>): void {
+    Object.assign(node, change, { version: node.version + 1 })
+    node.disruptedAt = node.disruption === undefined ? undefined : (node.disruptedAt ?? now)
+  }
 
   function remove(node: SimNode, drain: string): void {
     if (node.deleted === undefined) touch(node, { deleted: { at: now, drain } })
@@ -188,6 +198,7 @@ export function world(
     touch,
     remove,
     registry: state => void (registry = state),
+    lands: on => void (landsOn = on),
     view,
     carryOut,
     step() {
@@ -214,7 +225,7 @@ export function world(
   }
 
   function starts(node: SimNode): void {
-    if (!node.hasPod) touch(node, { hasPod: true })
+    if (!node.hasPod) touch(node, { hasPod: true, housedAt: now, disruption: landsOn ?? node.disruption })
     else if (!breaks.has(node.revision)) touch(node, { readySince: now })
     else if (now - node.madeAt >= START_SECONDS) remove(node, 'StartupTimeout')
   }
@@ -226,6 +237,8 @@ const aSimNode = (name: string, revision: string, madeAt: number): SimNode => ({
   version: 1,
   madeAt,
   hasPod: false,
+  housedAt: undefined,
+  disruptedAt: undefined,
   readySince: undefined,
   sessions: 0,
   silent: false,
@@ -278,6 +291,9 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
     assert.ok(batch.count > 0)
     const staying = counted.length - going
     assert.ok(staying + batch.count <= replicas + surge, `${staying} + ${batch.count} > ${replicas} + ${surge}`)
+    const inVain = counted.filter(it => isInVain(it, view.now)).length
+    const most = replicas + Math.max(1, surge)
+    assert.ok(staying + inVain + batch.count <= most, `${staying} + ${inVain} in vain + ${batch.count} > ${most}`)
     const reopenable = view.members.filter(it => it.node.spec.cordoned && isReopenable(it, view))
     if (counted.length < replicas)
       assert.deepEqual(
@@ -323,10 +339,12 @@ export function checkPlan({ batch, status }: Plan, view: PoolView): void {
     const starting = counted.filter(
       it => !isGoing(it.disruption) && !isOpen(it) && (has(it, 'Ready') || isNew(it)),
     ).length
+    const inVain = counted.filter(it => isInVain(it, view.now))
     assert.ok(
-      leaves === 0 || counted.length - starting - leaves >= replicas,
+      leaves === 0 || counted.length - starting - inVain.length - leaves >= replicas,
       'a replacement is there before a node is closed',
     )
+    assert.ok(leaves === 0 || !picked.some(it => inVain.includes(it)), 'it is tried elsewhere later')
   }
   const openAfter = open.filter(member => !picked.includes(member)).length
   if (openAfter === open.length || minReadySeconds > 0) return
@@ -344,7 +362,16 @@ function checkDeletion({ node, registration }: Member, now: Instant): void {
   assert.ok(registration.emptyForMs >= EMPTY_SECONDS * 1_000)
 }
 
-const isNew = ({ node }: Member): boolean => node.status?.phase === 'Pending'
+const isNew = ({ node }: Pick<Member, 'node'>): boolean => node.status?.phase === 'Pending'
+
+/** Made in the last five minutes, and its host went before it was there, as far as its status tells. */
+function isInVain({ node, disruption }: Member, now: Instant): boolean {
+  if (!isGoing(disruption) || now - Date.parse(node.metadata.creationTimestamp) >= 300_000) return false
+  const since = (type: string) =>
+    node.status?.conditions?.find(it => it.type === type && it.status === 'True')?.lastTransitionTime
+  const [housedAt, goingAt] = [since('Scheduled'), since('Disrupted')]
+  return housedAt === undefined ? isNew({ node }) : goingAt !== undefined && goingAt <= housedAt
+}
 
 /** Closed because its host went, and it stays after all. */
 const isSpared = ({ node, disruption }: Member): boolean =>
