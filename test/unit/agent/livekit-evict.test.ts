@@ -1,6 +1,6 @@
 // In which order people are moved off a LiveKit server: the rooms with most people in them go first.
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
@@ -42,12 +42,13 @@ const falling = (a: number, b: number): number => b - a
 /** Rooms of those sizes; what is done to one is handed its size. */
 async function fakeLivekit(calls: Record<'SendData' | 'DeleteRoom', (size: number) => Promise<void>>) {
   const rooms = sizes.map(size => ({ name: `of ${size}`, num_participants: size }))
-  const server = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { room = '' } = JSON.parse(await text(request)) as { room?: string }
     const method = request.url?.split('/').at(-1)
     if (method === 'SendData' || method === 'DeleteRoom') await calls[method](Number(room.replace('of ', '')))
     response.end(JSON.stringify(method === 'ListRooms' ? { rooms } : {}))
-  })
+  }
+  const server = createServer((request, response) => void answer(request, response))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
