@@ -1,6 +1,7 @@
 // The stretches of a node's life that are played again and again while the operator is killed in the middle of them.
 import type { Heartbeat } from '../../../operator/api/heartbeat.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
+import { isProtected, isReleased, marksOf } from '../../../operator/cluster/protection/marks.ts'
 import { simClass } from '../harness/class.ts'
 import { type NodeName, readyOf, type Scene } from '../harness/scene.ts'
 
@@ -45,6 +46,21 @@ export const workloads: readonly Workload[] = [
       await reaches(scene, node, 'Cordoned', 'closed')
       await cordon(scene, node, false)
       await reaches(scene, node, 'Serving', 'serving')
+    },
+  },
+  {
+    name: 'protection of a pod that somebody comes to',
+    // That somebody has come is told in the status too, when it is the node's turn.
+    byChance: /event|status/,
+    async prepare(scene) {
+      const node = await scene.runningNode({ className }, PATIENT)
+      await cordon(scene, node, true)
+      await scene.expectPod(node, 'released', pod => pod && isReleased(marksOf(pod)), PATIENT)
+      return node
+    },
+    async act(scene, node) {
+      await scene.sfu(node).join('carol')
+      await scene.expectPod(node, 'protected', pod => pod && isProtected(marksOf(pod)), PATIENT)
     },
   },
   {

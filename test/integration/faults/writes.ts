@@ -40,7 +40,7 @@ export function writeGate(): WriteGate {
   }
 }
 
-/** Undefined for reads, dry runs, the leader's Lease, and what protects pods. */
+/** Undefined for reads, dry runs, the leader's Lease, budgets, and the release of pods. */
 export function writeToApiServer(method: string, url: string, body: string): Write | undefined {
   const { pathname, searchParams } = new URL(url, 'https://api')
   if (method === 'GET' || searchParams.has('dryRun')) return undefined
@@ -48,13 +48,13 @@ export function writeToApiServer(method: string, url: string, body: string): Wri
     /^\/apis?\/(?:[^/]+\/)??v[^/]+(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?(?:\/([^/]+))?$/.exec(pathname) ?? []
   // The budget is of the namespace: it comes and goes beside the life of any one node.
   if (plural === 'leases' || plural === 'poddisruptionbudgets') return undefined
-  // That an idle pod is released is a matter of time, and of nothing else.
-  if (plural === 'pods' && body.includes(labels.busy) && method === 'PATCH') return undefined
-  return { namespace, what: nameOf(method, plural, subresource, body), at: Date.now() }
+  const what = nameOf(method, plural, subresource, body)
+  // When an idle pod is released is a matter of time, and of nothing else.
+  return what === 'release pod' ? undefined : { namespace, what, at: Date.now() }
 }
 
 interface Sent {
-  metadata?: { finalizers?: string[] }
+  metadata?: { finalizers?: string[]; labels?: Record<string, string> }
   spec?: { cordoned?: boolean }
   status?: { phase?: string; conditions?: { type: string; reason: string }[]; drain?: { skipped?: string[] } }
 }
@@ -71,6 +71,8 @@ function nameOf(method: string, plural: string, subresource: string | undefined,
   }
   if (subresource === 'scale') return 'set replicas'
   if (method === 'PATCH' && spec?.cordoned !== undefined) return spec.cordoned ? 'close node' : 'reopen node'
+  const busy = metadata?.labels?.[labels.busy]
+  if (method === 'PATCH' && busy !== undefined) return busy === 'true' ? 'protect pod' : 'release pod'
   if (method === 'PATCH' && metadata?.finalizers)
     return metadata.finalizers.includes(FINALIZER) ? 'take finalizer' : 'release finalizer'
   const verb = { POST: 'create', DELETE: 'delete' }[method] ?? 'patch'
