@@ -25,6 +25,22 @@ export function movesOffAt(disruption: Disruption | undefined, marginMs: number,
   return disruption.deadline === undefined ? undefined : later(disruption.deadline, -marginMs)
 }
 
+/** The reason of Scheduled on a node whose pod came to a host that was about to go already: it has never taken a room. */
+const CAME_LATE = 'HostGoing'
+
+/** Said when its pod comes to a host, and of that life no more changed. */
+export function scheduledBecause({ status }: RTCNode, disruption: Disruption | undefined): string {
+  const before = conditionOf(status?.conditions, 'Scheduled')
+  if (before?.status === 'True') return before.reason
+  return isGoing(disruption) ? CAME_LATE : 'Scheduled'
+}
+
+/** Undefined: its status does not tell of a host yet. */
+export function cameLate({ status }: RTCNode): boolean | undefined {
+  const scheduled = conditionOf(status?.conditions, 'Scheduled')
+  return scheduled?.status === 'True' ? scheduled.reason === CAME_LATE : undefined
+}
+
 const urgencies: Readonly<Record<DisruptionKind, number>> = { Advisory: 1, Planned: 2, Imminent: 3 }
 
 /** The higher goes first; 0 for a host that stays. */

@@ -12,7 +12,7 @@ import {
   phases,
   type RTCNodeStatus,
 } from '../api/rtcnode.ts'
-import { sentenceOf } from '../cluster/reaction.ts'
+import { scheduledBecause, sentenceOf } from '../cluster/reaction.ts'
 import { conditionOf, withFindings } from '../kube/conditions.ts'
 import { compact } from '../kube/status.ts'
 import type { Finding, Situation } from './decision.ts'
@@ -86,7 +86,12 @@ function findings(at: Situation, verdict: Verdict, phase: Phase): Finding[] {
   return [
     { type: 'Ready', status: ready, reason: because, message },
     scheduled
-      ? { type: 'Scheduled', status: 'True', reason: 'Scheduled', message: `on host ${pod.spec.nodeName ?? ''}` }
+      ? {
+          type: 'Scheduled',
+          status: 'True',
+          reason: scheduledBecause(at.node, at.seen.disruption),
+          message: `on host ${pod.spec.nodeName ?? ''}`,
+        }
       : {
           type: 'Scheduled',
           status: 'False',

@@ -5,7 +5,7 @@ import { labels } from '../api/marks.ts'
 import type { Condition } from '../api/meta.ts'
 import { startTroubles } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
-import { isGoing } from '../cluster/reaction.ts'
+import { cameLate, isGoing } from '../cluster/reaction.ts'
 import { conditionOf } from '../kube/conditions.ts'
 import type { Member, PoolView } from './view.ts'
 
@@ -228,16 +228,10 @@ function addCounted(
 /** Another would come to the same hosts; it takes some minutes until there are others. */
 const IN_VAIN_MS = 300_000
 
-/** How much longer a node on a host that goes is one that came too late. It is, while its status does not tell of a host yet. */
+/** Of a node on a host that goes. One whose status does not tell of a host yet has only just come there. */
 function inVainForMs(node: RTCNode, now: Instant): number {
-  const { metadata, status } = node
-  const scheduled = conditionOf(status?.conditions, 'Scheduled')
-  const disrupted = conditionOf(status?.conditions, 'Disrupted')
-  const cameBefore =
-    scheduled?.status === 'True'
-      ? disrupted?.status !== 'True' || disrupted.lastTransitionTime > scheduled.lastTransitionTime
-      : hasStarted(node)
-  return cameBefore ? 0 : (fromTimestamp(metadata.creationTimestamp) ?? now) + IN_VAIN_MS - now
+  if (!(cameLate(node) ?? !hasStarted(node))) return 0
+  return (fromTimestamp(node.metadata.creationTimestamp) ?? now) + IN_VAIN_MS - now
 }
 
 function housedSince({ metadata, status }: RTCNode): string {

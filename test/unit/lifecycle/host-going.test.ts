@@ -5,7 +5,9 @@ import * as fc from 'fast-check'
 import { decide as decideAgent, initialStance, type Stance } from '../../../operator/agent/decide.ts'
 import { monotonic } from '../../../operator/ambient/clock.ts'
 import type { Intent } from '../../../operator/api/intent.ts'
+import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import type { Disruption } from '../../../operator/cluster/disruption.ts'
+import { cameLate } from '../../../operator/cluster/reaction.ts'
 import type { Decision, Observed } from '../../../operator/lifecycle/decision.ts'
 import { eventOfDisruption } from '../../../operator/lifecycle/node-events.ts'
 import type { KnownIntent } from '../../../operator/registry/registration.ts'
@@ -52,6 +54,18 @@ test('a host that may go: a smaller share of rooms, and nothing else', () => {
 test('a host that goes: no new rooms, and no drain that could not be taken back', () => {
   const decision = decideAt(100, aRunningNode(), seen(planned))
   assert.deepEqual(intentIn(decision), { podUID: POD_UID, admission: 'closed', weight: 0 })
+})
+
+test('whether its host was to go before its pod came there stays on record', () => {
+  const next = (node: RTCNode, disruption: Disruption | undefined): RTCNode =>
+    after(node, decideAt(100, node, seen(disruption)))
+  const reasonOf = ({ status }: RTCNode) => conditionIn(status, 'Scheduled')?.reason
+  const [early, late] = [next(aRunningNode(), undefined), next(aRunningNode(), planned)]
+  assert.deepEqual([reasonOf(early), cameLate(early)], ['Scheduled', false])
+  assert.deepEqual([reasonOf(late), cameLate(late)], ['HostGoing', true])
+  assert.deepEqual([reasonOf(next(early, planned)), reasonOf(next(late, undefined))], ['Scheduled', 'HostGoing'])
+  assert.equal(cameLate(next(aRunningNode(), aDisruption('Advisory'))), false)
+  assert.equal(cameLate(aRunningNode()), undefined)
 })
 
 test('people read who says so, how sure it is, and until when they may stay', () => {

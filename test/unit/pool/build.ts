@@ -103,8 +103,8 @@ export interface NodeTraits {
   readonly disruption?: DisruptionKind | Disruption | undefined
   /** Its own status says that its host took it along. */
   readonly disrupted?: boolean
-  /** Seconds after T0 since when its own status says that its host goes. */
-  readonly disruptedAt?: number
+  /** Its own status says that its pod came to a host that was about to go already. */
+  readonly cameLate?: boolean | undefined
   readonly zone?: string
   readonly host?: string
   readonly version?: number
@@ -200,10 +200,10 @@ export function aNode(name: string, traits: NodeTraits = {}): Member {
           isReady ? 'Serving' : (traits.unready ?? 'Pending'),
           since,
         ),
-        ...(traits.disrupted || traits.disruptedAt !== undefined
-          ? [condition('Disrupted', 'True', 'KarpenterDisruption', traits.disruptedAt ?? since)]
-          : []),
-        ...(traits.housedAt === undefined ? [] : [condition('Scheduled', 'True', 'Scheduled', traits.housedAt)]),
+        ...(traits.disrupted ? [condition('Disrupted', 'True', 'KarpenterDisruption', since)] : []),
+        ...(traits.housedAt === undefined && traits.cameLate === undefined
+          ? []
+          : [condition('Scheduled', 'True', traits.cameLate ? 'HostGoing' : 'Scheduled', traits.housedAt ?? since)]),
       ],
     },
   }

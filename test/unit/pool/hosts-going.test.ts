@@ -5,7 +5,7 @@ import * as fc from 'fast-check'
 import { shareOf } from '../../../operator/pool/rollout.ts'
 import type { Plan } from '../../../operator/pool/view.ts'
 import { aDisruption, aNode, aPool, conditionIn, NOW, nodes, planFor, timeAt, told, towards, V1, V2 } from './build.ts'
-import { type World, world } from './world.ts'
+import { isToGo, type World, world } from './world.ts'
 
 const planned = { disruption: 'Planned' } as const
 const starting = { phase: 'Pending', registration: { state: 'absent', forMs: 1 }, madeAt: NOW - 5 } as const
@@ -98,7 +98,7 @@ test('nothing is closed while the registry is not trusted, but replacements are 
 /** A node whose host was known to go before its pod came there. */
 const inVain = (madeAgo: number, serves: boolean) => {
   const madeAt = NOW - madeAgo
-  const late = { ...planned, madeAt, housedAt: madeAt + 1, disruptedAt: madeAt + 1 }
+  const late = { ...planned, madeAt, cameLate: true }
   return aNode('new', serves ? { ...late, admits: false, readySince: madeAt + 3 } : { ...late, ...starting, madeAt })
 }
 
@@ -120,7 +120,7 @@ test('a pod whose host is known before its node tells of it is no reason to make
 })
 
 test('one whose host announces its end after it came is replaced at once, however young it is', () => {
-  const young = { ...planned, madeAt: NOW - 20, housedAt: NOW - 18, disruptedAt: NOW - 5, sessions: 1 }
+  const young = { ...planned, madeAt: NOW - 20, cameLate: false, sessions: 1 }
   assert.equal(told(planFor(aPool(1), [aNode('n1', young)])), 'create 1')
   assert.equal(told(planFor(aPool(1), [aNode('n1', young), aNode('new')])), 'close n1')
 })
@@ -128,7 +128,7 @@ test('one whose host announces its end after it came is replaced at once, howeve
 test('a roll-out makes no more than its surge where its nodes come to hosts that go', () => {
   const pool = aPool(2, { status: { currentRevision: V1, updateRevision: V2 } })
   const old = nodes(2, { revision: V1, sessions: 1 })
-  const late = { ...planned, revision: V2, madeAt: NOW - 9, housedAt: NOW - 8, disruptedAt: NOW - 8 }
+  const late = { ...planned, revision: V2, madeAt: NOW - 9, cameLate: true }
   assert.equal(told(planFor(pool, old, towards(V2))), 'create 1')
   assert.equal(told(planFor(pool, [...old, aNode('new', late)], towards(V2))), 'nothing')
 })
@@ -211,7 +211,7 @@ function settle(it: World): void {
   }
 }
 
-const leaves = ({ disruption }: World['nodes'][number]) => disruption !== undefined && disruption !== 'Advisory'
+const leaves = ({ disruption }: World['nodes'][number]): boolean => isToGo(disruption)
 
 const serves = (it: World) =>
   it.nodes.filter(({ closed, deleted, readySince }) => !closed && !deleted && readySince !== undefined)

@@ -49,8 +49,7 @@ const traits = fc
       aDisruption('Imminent', NOW - 5),
     ),
     disrupted: fc.boolean(),
-    disruptedAt: maybe(fc.constantFrom(NOW - 150, NOW - 50)),
-    housedAt: maybe(fc.constantFrom(NOW - 3_650, NOW - 100)),
+    cameLate: maybe(fc.boolean()),
     zone: maybe(fc.constantFrom('a', 'b')),
     host: maybe(fc.constantFrom('h1', 'h2', 'h3')),
   })

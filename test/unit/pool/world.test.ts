@@ -8,7 +8,7 @@ import { plan } from '../../../operator/pool/plan.ts'
 import { shareOf } from '../../../operator/pool/rollout.ts'
 import type { Plan } from '../../../operator/pool/view.ts'
 import { V1, V2, V3 } from './build.ts'
-import { isCounted, type PoolEdit, type World, world } from './world.ts'
+import { isCounted, isToGo, type PoolEdit, type World, world } from './world.ts'
 
 const numRuns = Number(process.env['RTCNODE_RUNS'] ?? 1_500)
 
@@ -104,7 +104,7 @@ function planLate(it: World, meanwhile: readonly Incident[]): void {
   it.carryOut(planned, seen)
   const { replicas, strategy } = seen.pool.spec
   // What hosts take along counts beside what takes its place, and so does what they give back.
-  const byHosts = it.nodes.filter(({ disruption, closed }) => isGoing(disruption) || closed?.by === 'HostGoing').length
+  const byHosts = it.nodes.filter(({ disruption, closed }) => isToGo(disruption) || closed?.by === 'HostGoing').length
   const back = seen.members.filter(
     ({ node }) => node.metadata.annotations?.['rtcnode.io/closed-by-pool'] === 'HostGoing',
   )
@@ -167,9 +167,6 @@ function calmDown(it: World, most: number): { steps: number; last: Plan } {
   })
 }
 
-const isGoing = (disruption: World['nodes'][number]['disruption']): boolean =>
-  disruption !== undefined && (typeof disruption === 'string' ? disruption : disruption.kind) !== 'Advisory'
-
 const isSettled = (node: World['nodes'][number]): boolean => node.deleted === undefined && node.readySince !== undefined
 const counts = (node: World['nodes'][number]): boolean =>
   node.deleted === undefined && node.closed === undefined && !node.cordoned
@@ -185,13 +182,13 @@ test('a pool that is left in peace gets to rest in a bounded number of steps, wi
       if (it.target === V3) it.aim(V2)
       if (it.spec.strategy.paused) it.edit({ paused: false })
       const madeBefore = it.made
-      const leaving = it.nodes.filter(node => isGoing(node.disruption)).length
+      const leaving = it.nodes.filter(node => isToGo(node.disruption)).length
       const { last } = calmDown(it, MOST_STEPS)
       const { spec } = it
       // What is short, made of one revision, and once more of the other.
       const most = 2 * spec.replicas + shareOf(spec.strategy.rollingUpdate.maxSurge, spec.replicas) + leaving
       assert.ok(it.made - madeBefore <= most, `${it.made - madeBefore} nodes were made, ${most} are enough`)
-      const counted = it.nodes.filter(node => counts(node) && !isGoing(node.disruption))
+      const counted = it.nodes.filter(node => counts(node) && !isToGo(node.disruption))
       const kept = counted.filter(node => node.isProtected).length
       const excess = `${counted.length} count, ${spec.replicas} wanted, ${kept} protected`
       assert.equal(counted.length, Math.max(spec.replicas, kept), excess)
@@ -203,7 +200,7 @@ test('a pool that is left in peace gets to rest in a bounded number of steps, wi
       const old = counted.filter(node => node.revision !== it.target && !node.isProtected).length
       const { paused, partition, type } = spec.strategy
       if (!paused && type === 'RollingUpdate') assert.ok(old <= partition, `${old} old, partition ${partition}`)
-      const isHeld = it.nodes.some(node => counts(node) && node.isProtected && isGoing(node.disruption))
+      const isHeld = it.nodes.some(node => counts(node) && node.isProtected && isToGo(node.disruption))
       const rests = ['Complete', 'Paused', 'Partitioned', 'HeldBack', 'ScalingIn', ...(isHeld ? ['HostsGoing'] : [])]
       assert.ok(rests.includes(last.because), last.because)
       const again = plan(it.view())

@@ -18,9 +18,8 @@ interface SimNode {
   version: number
   madeAt: number
   hasPod: boolean
-  /** When its pod came to a host, and when that was first known to go. */
-  housedAt: number | undefined
-  disruptedAt: number | undefined
+  /** Its pod came to a host that was to go already; undefined until it comes to one. */
+  cameLate: boolean | undefined
   readySince: number | undefined
   sessions: number
   silent: boolean
@@ -90,7 +89,7 @@ export function world(
   let nodes: SimNode[] = []
 
   function memberOf(node: SimNode): Member {
-    const { readySince, closed, deleted, revision, version, housedAt, disruptedAt } = node
+    const { readySince, closed, deleted, revision, version } = node
     const started = readySince !== undefined
     const emptyFor = node.emptySince === undefined ? 0 : now - node.emptySince
     const told = started ? beat(`pod-${node.name}`, node.sessions, undefined, emptyFor) : absent
@@ -105,8 +104,7 @@ export function world(
       cordoned: node.cordoned,
       isProtected: node.isProtected,
       disruption: node.disruption,
-      ...(housedAt === undefined ? {} : { housedAt }),
-      ...(disruptedAt === undefined ? {} : { disruptedAt }),
+      cameLate: node.cameLate,
       hasPod: node.hasPod,
       zone: `zone-${node.name.length % 2}`,
       registration: registry.inSight ? (node.silent ? stale : told) : unknown,
@@ -124,10 +122,8 @@ export function world(
     })
   }
 
-  function touch(node: SimNode, change: Partial<SimNode>): void {
-    Object.assign(node, change, { version: node.version + 1 })
-    node.disruptedAt = node.disruption === undefined ? undefined : (node.disruptedAt ?? now)
-  }
+  const touch = (node: SimNode, change: Partial<SimNode>): void =>
+    void Object.assign(node, change, { version: node.version + 1 })
 
   function remove(node: SimNode, drain: string): void {
     if (node.deleted === undefined) touch(node, { deleted: { at: now, drain } })
@@ -225,11 +221,15 @@ export function world(
   }
 
   function starts(node: SimNode): void {
-    if (!node.hasPod) touch(node, { hasPod: true, housedAt: now, disruption: landsOn ?? node.disruption })
+    const disruption = landsOn ?? node.disruption
+    if (!node.hasPod) touch(node, { hasPod: true, disruption, cameLate: isToGo(disruption) })
     else if (!breaks.has(node.revision)) touch(node, { readySince: now })
     else if (now - node.madeAt >= START_SECONDS) remove(node, 'StartupTimeout')
   }
 }
+
+export const isToGo = (disruption: SimNode['disruption']): boolean =>
+  disruption !== undefined && (typeof disruption === 'string' ? disruption : disruption.kind) !== 'Advisory'
 
 const aSimNode = (name: string, revision: string, madeAt: number): SimNode => ({
   name,
@@ -237,8 +237,7 @@ const aSimNode = (name: string, revision: string, madeAt: number): SimNode => ({
   version: 1,
   madeAt,
   hasPod: false,
-  housedAt: undefined,
-  disruptedAt: undefined,
+  cameLate: undefined,
   readySince: undefined,
   sessions: 0,
   silent: false,
@@ -364,13 +363,11 @@ function checkDeletion({ node, registration }: Member, now: Instant): void {
 
 const isNew = ({ node }: Pick<Member, 'node'>): boolean => node.status?.phase === 'Pending'
 
-/** Made in the last five minutes, and its host went before it was there, as far as its status tells. */
+/** Made in the last five minutes, and its host was to go before it was there, as far as its status tells. */
 function isInVain({ node, disruption }: Member, now: Instant): boolean {
   if (!isGoing(disruption) || now - Date.parse(node.metadata.creationTimestamp) >= 300_000) return false
-  const since = (type: string) =>
-    node.status?.conditions?.find(it => it.type === type && it.status === 'True')?.lastTransitionTime
-  const [housedAt, goingAt] = [since('Scheduled'), since('Disrupted')]
-  return housedAt === undefined ? isNew({ node }) : goingAt !== undefined && goingAt <= housedAt
+  const scheduled = node.status?.conditions?.find(({ type }) => type === 'Scheduled')
+  return scheduled === undefined ? isNew({ node }) : scheduled.reason === 'HostGoing'
 }
 
 /** Closed because its host went, and it stays after all. */
