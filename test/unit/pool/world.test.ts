@@ -99,19 +99,20 @@ function happen(it: World, what: Event): void {
 function planLate(it: World, meanwhile: readonly Incident[]): void {
   const seen = it.view()
   const planned = plan(seen)
+  const takenBefore = takenByHosts(it)
   for (const what of meanwhile) if (what.is !== 'person' || what.sets !== 'cordoned') befall(it, what)
   const before = it.view().members.filter(isCounted).length
   it.carryOut(planned, seen)
   const { replicas, strategy } = seen.pool.spec
-  // What hosts take along counts beside what takes its place, and so does what they give back.
-  const byHosts = it.nodes.filter(({ disruption, closed }) => isToGo(disruption) || closed?.by === 'HostGoing').length
-  const back = seen.members.filter(
-    ({ node }) => node.metadata.annotations?.['rtcnode.io/closed-by-pool'] === 'HostGoing',
-  )
-  const bound = replicas + shareOf(strategy.rollingUpdate.maxSurge, replicas) + byHosts + back.length
+  // What hosts take along counts beside what takes its place, and so does what they give back, meanwhile too.
+  const byHosts = new Set([...takenBefore, ...takenByHosts(it)]).size
+  const bound = replicas + shareOf(strategy.rollingUpdate.maxSurge, replicas) + byHosts
   const after = it.view().members.filter(isCounted).length
   assert.ok(after <= Math.max(before, bound), `${after} count, ${before} did, ${bound} may`)
 }
+
+const takenByHosts = (it: World) =>
+  it.nodes.filter(({ disruption, closed }) => isToGo(disruption) || closed?.by === 'HostGoing')
 
 function befall(it: World, what: Incident): void {
   switch (what.is) {
