@@ -244,6 +244,10 @@ function isOpenOrFull({ status }: RTCNode): boolean {
   return admission?.status === 'True' || (admission?.status === 'False' && admission.reason === 'Shedding')
 }
 
+/** It serves, and nothing keeps it closed: its agent is told to open it, or has just been. */
+export const isOpening = ({ member: { node }, open, going }: Judged): boolean =>
+  !open && !going && conditionOf(node.status?.conditions, 'Ready')?.status === 'True' && !isOpenOrFull(node)
+
 const untilReadyFor = (ms: number, since: string, now: Instant): number => (fromTimestamp(since) ?? now) + ms - now
 
 const latest = (a: string | undefined, b: string): string => (a === undefined || b > a ? b : a)

@@ -2,7 +2,7 @@
 // needs to know how many people it is about; whatever is not known keeps a node.
 import { fromTimestamp, type Instant, later, toTimestamp } from '../ambient/clock.ts'
 import { type ClosingReason, closedByPool } from '../api/closed-by-pool.ts'
-import type { Judged } from './census.ts'
+import { isOpening, type Judged } from './census.ts'
 import { replacedOf } from './going.ts'
 import { limitOf, type Replaceable, replaceable } from './rollout.ts'
 import { picked } from './scale-out.ts'
@@ -60,10 +60,15 @@ export function closeExcess(at: Situation): Finding {
   if (excess <= 0) return nothing
   if (!isRegistryTrusted(at)) return { inhibited: { because: 'RegistryFrozen', nodes: excess } }
   const free = census.counted.filter(({ member }) => !isProtected(member.node))
+  // Somebody is there, and it takes no rooms only for this moment: once it does, whoever has the fewest people goes.
+  const settled = free.filter(judged => !isOpening(judged) || (loadOf(judged.member)?.sessions ?? 0) === 0)
+  const mayWait = settled.length >= excess
   const may = { nodes: excess, open: Math.max(0, census.open - view.pool.spec.replicas) }
-  const { chosen, held } = choose(inVictimOrder(view, free), may)
+  const { chosen, held } = choose(inVictimOrder(view, mayWait ? settled : free), may)
   const kept = excess - chosen.length
-  if (kept === 0) return { ...removing(at, chosen, 'ScaleIn'), held }
+  if (kept === 0 || (mayWait && kept <= free.length - settled.length)) {
+    return { ...removing(at, chosen, 'ScaleIn'), held }
+  }
   return {
     ...removing(at, chosen, 'ScaleIn'),
     held: [...held, ...protectedAmong(census.counted)],

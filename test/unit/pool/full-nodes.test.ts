@@ -56,9 +56,16 @@ test('a replacement that was never open is none, whatever the others are', () =>
 test('a node that is full is not the one that goes first', () => {
   const [a, b, c] = [300, 2, 9].map((sessions, i) => aNode(`n${i}`, { sessions })) as [Member, Member, Member]
   assert.equal(told(planFor(aPool(2), [full(a), b, c])), 'close n1')
-  // Closed by somebody unknown it would be: it serves nobody new then, and costs no open node.
-  const closed = aNode('n0', { sessions: 300, admits: false })
-  assert.equal(told(planFor(aPool(2), [closed, b, c])), 'close n0')
+})
+
+test('nor is one that is to open again, as when its host stays after all: the others wait for it', () => {
+  const [a, b] = nodes(2, { sessions: 0 })
+  const reopened = aNode('n3', { sessions: 300, admits: false })
+  assert.equal(told(planFor(aPool(2), [a!, b!, reopened])), 'nothing')
+  assert.equal(told(planFor(aPool(2), [a!, b!, aNode('n3', { sessions: 300 })])), 'close n1')
+  // Where all are to go nobody waits, and of one with nobody on it nothing is lost.
+  assert.equal(told(planFor(aPool(0), [a!, b!, reopened])), 'close n1 n2 n3')
+  assert.equal(told(planFor(aPool(2), [a!, b!, aNode('n3', { sessions: 0, admits: false })])), 'close n3')
 })
 
 test('nor is it in the way of others: a pool with a full node shrinks as any other', () => {
