@@ -27,7 +27,7 @@ const PATIENT = { goneWithinMs: 300_000 }
 
 suite('crash plans', () => {
   test('killed before and after each write, the operator ends where it would have', {
-    timeout: 580_000,
+    timeout: 800_000,
     concurrency: 1_000,
   }, async t => {
     await using world = await startWorldWith(startOperators)

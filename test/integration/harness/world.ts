@@ -44,7 +44,13 @@ export async function startWorldWith<O extends AsyncDisposable>(
     const etcd = new Etcd3({ hosts: cluster.registry.endpoints })
     undo.defer(() => etcd.close())
     const history = undo.use(recordHistory(cluster))
-    const apply = (manifest: object) => cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(manifest) })
+    const applyOnce = (manifest: object) => cluster.kubectl(['apply', '-f-'], { input: JSON.stringify(manifest) })
+    // Scenes that run side by side share classes, and kubectl looks before it creates.
+    const apply = (manifest: object) =>
+      applyOnce(manifest).catch(async (error: unknown) => {
+        if (String(error).includes('(AlreadyExists)')) return applyOnce(manifest)
+        throw error
+      })
     await apply(simClass('sim'))
     const fleet = undo.use(
       await startFleet({ kubeconfigPath: cluster.kubeconfigPath, registry: { endpoints: cluster.registry.endpoints } }),
