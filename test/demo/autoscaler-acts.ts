@@ -102,7 +102,7 @@ async function endTheDay(scene: Scene): Promise<void> {
   const isSmaller = (look: Look): boolean => {
     const left = nodesOfPool(look).length
     const isSettled = left === look.pool?.spec.replicas && allOpen(look) && look.pool.status?.drainingReplicas === 0
-    return left < names.length && isSettled
+    return left < names.length && left <= MIN + 1 && isSettled
   }
   await observer.untilLook('nodes that are not needed are gone', isSmaller, 90)
   const gone = names.filter(name => isGone(observer.node(name)))

@@ -113,6 +113,8 @@ export async function reckon(scene: Scene, name: string, deadlineAt = Infinity):
     check(`everybody on ${name} has left or was moved`, left.length + cut.length === joined.length)
     if (summary) check(`media went through ${name}`, (await summary()).packets > 0)
   }
+  // Counted once.
+  scene.calls.delete(name)
 }
 
 export const inSeconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
