@@ -101,10 +101,16 @@ export function lostAt(observer: Observer, name: string, part: 'key' | 'pod' | '
   return history[last + 1]?.at ?? Infinity
 }
 
+/** Each counts once, however often its node is asked about. */
+const reckoned = new WeakSet<Call>()
+
 /** Counts how the stays on a node ended. Only from the deadline on may anybody be cut; without one, never. */
 export async function reckon(scene: Scene, name: string, deadlineAt = Infinity): Promise<void> {
   const { figures, check } = scene.verdict
-  for (const { joined, left, cut, summary } of callsOn(scene, name)) {
+  for (const call of callsOn(scene, name)) {
+    if (reckoned.has(call)) continue
+    reckoned.add(call)
+    const { joined, left, cut, summary } = call
     const early = cut.filter(({ at }) => at.getTime() < deadlineAt)
     figures.leftByThemselves += left.length
     figures.movedAtDeadline += cut.length - early.length
@@ -113,8 +119,6 @@ export async function reckon(scene: Scene, name: string, deadlineAt = Infinity):
     check(`everybody on ${name} has left or was moved`, left.length + cut.length === joined.length)
     if (summary) check(`media went through ${name}`, (await summary()).packets > 0)
   }
-  // Counted once.
-  scene.calls.delete(name)
 }
 
 export const inSeconds = (ms: number): string => `${(ms / 1_000).toFixed(1)} s`
