@@ -36,7 +36,7 @@ import {
 import { hostSignals } from './cluster/hosts.ts'
 import { keptOfMakerEvent, makerEventIndexes, makerEvents, makerEventType, saidOf } from './cluster/maker-events.ts'
 import { budgetType, rulesOnly } from './cluster/protection/budget.ts'
-import { budgetController, namespaceIndexes } from './cluster/protection/budget-controller.ts'
+import { budgetController } from './cluster/protection/budget-controller.ts'
 import { protectionController } from './cluster/protection/controller.ts'
 import { rulesWith } from './cluster/rules.ts'
 import type { RunConfig } from './config.ts'
@@ -51,6 +51,7 @@ import { kubeMetrics } from './kube/metrics.ts'
 import { ifServed } from './kube/optional.ts'
 import { ownerIndexes } from './kube/owner.ts'
 import { type ResourceType, resourceClient } from './kube/resource.ts'
+import { namespaceIndexes } from './kube/store.ts'
 import { kubeTransport } from './kube/transport.ts'
 import { specimen } from './lifecycle/accept-class.ts'
 import { classController } from './lifecycle/class-controller.ts'
@@ -64,7 +65,6 @@ import { loadsKeeper } from './load/loads.ts'
 import { loadMetricTable } from './load/metrics.ts'
 import { poolController } from './pool/controller.ts'
 import { poolMetrics } from './pool/metrics.ts'
-import { poolIndexes } from './pool/observe.ts'
 import { controllerRevisionType } from './pool/revision.ts'
 import { connectRegistry, type RegistryOptions } from './registry/connection.ts'
 import { fleetView } from './registry/fleet.ts'
@@ -137,7 +137,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
   }
   const watched = { ...common, namespaces: config.watchNamespaces }
   const caches = {
-    pools: informer(client.pools, { ...watched, indexes: poolIndexes }),
+    pools: informer(client.pools, { ...watched, indexes: namespaceIndexes }),
     autoscalers: informer(client.autoscalers, { ...watched, indexes: autoscalerIndexes }),
     revisions: informer(client.revisions, { ...watched, labelSelector: ours, indexes: ownerIndexes }),
     nodes: informer(client.nodes, {
@@ -218,6 +218,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     autoscalerCache: caches.autoscalers,
     nodeCache: caches.nodes,
     podCache: caches.pods,
+    podsOnHost: (name: string) => caches.pods.byIndex(podsByHost, name),
     hostCache: caches.hosts,
     classCache: caches.classes,
     makerEvents: makerEvents({ podEventCache: caches.podEvents, claimEventCache: caches.claimEvents }),
@@ -248,7 +249,6 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     }),
     protectionController({
       ...shared,
-      podsOnHost: name => caches.pods.byIndex(podsByHost, name),
       nodesOfClass: name => caches.nodes.byIndex(nodesByClass, name),
       expectations: expectations({ Pod: caches.pods }),
     }),
@@ -262,7 +262,6 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       ...shared,
       revisions: client.revisions,
       revisionCache: caches.revisions,
-      podsOnHost: name => caches.pods.byIndex(podsByHost, name),
       scalersOf: pool => scalersOf(caches.autoscalers.byIndex(byPool, pool), foreignOf(pool, shared)),
       scalerWatches: scalerWatches(shared),
       random: systemRandom,

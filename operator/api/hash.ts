@@ -11,10 +11,10 @@ export const SAFE_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789'
 const LENGTH = 8
 
 /** Of all that the template says of a node. */
-export const templateHash = (template: RTCNodeTemplate): string => hash(essential(rtcNodeTemplateSchema, template))
+export const templateHash = (template: RTCNodeTemplate): string => hashOf(essential(rtcNodeTemplateSchema, template))
 
 /** Of what shapes the pod. How nodes are drained, given up and rolled out can be changed without replacing any. */
-export const classHash = ({ spec }: RTCNodeClass): string => hash(essential(podShapeSchema, spec))
+export const classHash = ({ spec }: RTCNodeClass): string => hashOf(essential(podShapeSchema, spec))
 
 const podShapeSchema = rtcNodeClassSpecSchema.pick({
   adapter: true,
@@ -25,9 +25,7 @@ const podShapeSchema = rtcNodeClassSpecSchema.pick({
 })
 
 /** Of any value; the order of its keys makes no difference. */
-export const hashOf = (value: unknown): string => hash(value)
-
-function hash(value: unknown): string {
+export function hashOf(value: unknown): string {
   const digest = createHash('sha256')
     .update(JSON.stringify(withSortedKeys(value)))
     .digest()

@@ -3,6 +3,7 @@ import type { Instant } from '../ambient/clock.ts'
 import type { Pod } from '../api/core.ts'
 import type { Disruption, DisruptionKind } from './disruption.ts'
 import type { HostView } from './host-view.ts'
+import { isGoing } from './reaction.ts'
 import { earliest, type Sighting, seenAtHost, seenAtPod } from './sightings.ts'
 import { nameOf, type Rule, sentenceOf } from './signals.ts'
 
@@ -31,7 +32,7 @@ export function strongest(all: readonly (Disruption | undefined)[]): Disruption 
   const known = all.filter(it => it !== undefined)
   const [first, ...others] = known.toSorted((a, b) => strengthOf[b.kind] - strengthOf[a.kind])
   if (first === undefined || others.length === 0) return first
-  const decided = known.filter(({ kind }) => kind !== 'Advisory')
+  const decided = known.filter(isGoing)
   const also = [...new Set(others.map(({ reason }) => reason))].filter(reason => reason !== first.reason)
   return {
     ...first,

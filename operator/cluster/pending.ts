@@ -1,7 +1,8 @@
 // Why a pod has no host yet: nobody makes one, one is being made, or none can be had. Told from the scheduler's word on the pod and
 // from the events of those who make hosts. Events are best effort: without them the scheduler's word alone must do. Pure; asked by
-// the lifecycle for the reason of an RTCNode that is Pending.
+// the lifecycle for the reason of an RTCNode that is Pending, and by the head-room for a pod that keeps a place.
 import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
+import type { Pod } from '../api/core.ts'
 import type { KubeObject } from '../api/meta.ts'
 import type { NodeReason } from '../api/reasons.ts'
 
@@ -64,6 +65,16 @@ export interface NoHost {
   /** When time alone changes the answer. */
   readonly lookAgainMs?: number
 }
+
+const scheduledOf = ({ status }: Pod) => status?.conditions?.find(({ type }) => type === 'PodScheduled')
+
+/** The scheduler has looked, and found no host for it. */
+export const hasNoHost = (pod: Pod): boolean =>
+  pod.spec.nodeName === undefined && scheduledOf(pod)?.reason === 'Unschedulable'
+
+/** Undefined: it has one, or the scheduler has not looked yet. `events`: as below. */
+export const whyNoHost = (pod: Pod, events: readonly MakerEvent[], now: Instant): NoHost | undefined =>
+  hasNoHost(pod) ? noHost(scheduledOf(pod)?.message, events, now) : undefined
 
 /** `said`: the message of the pod's condition PodScheduled. `events`: those about this pod, and about NodeClaims it was promised. */
 export function noHost(said: string | undefined, events: readonly MakerEvent[], now: Instant): NoHost {

@@ -1,15 +1,12 @@
 // Where nodes of a class go, as their class asks: apart, so that a host takes few of them along, or together, so that hosts become
 // free. Preferences only: a node that could run somewhere is never kept waiting for a better place. Pure; asked by the lifecycle
 // for the pod of a node, and by the head-room for the pods that keep its place.
+import { type Fields, HOST_LABEL, listOf, recordOf, ZONE_LABEL } from '../api/pod-parts.ts'
 import type { RTCNodeClassSpec } from '../api/rtcnodeclass.ts'
 
 export type Placement = NonNullable<RTCNodeClassSpec['placement']>
 
-const HOST = 'kubernetes.io/hostname'
-const ZONE = 'topology.kubernetes.io/zone'
 const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution'
-
-type Fields = Readonly<Record<string, unknown>>
 
 /** More would make a pod large, and where so many go, they are tainted. */
 const MOST_AVOIDED = 32
@@ -26,7 +23,7 @@ export function awayFrom(hosts: readonly string[], spec: Fields): Fields {
   const values = hosts.slice(0, MOST_AVOIDED).toSorted()
   const preferred = [
     ...listOf(nodeAffinity[PREFERRED]),
-    { weight: 100, preference: { matchExpressions: [{ key: HOST, operator: 'NotIn', values }] } },
+    { weight: 100, preference: { matchExpressions: [{ key: HOST_LABEL, operator: 'NotIn', values }] } },
   ]
   return { ...spec, affinity: { ...affinity, nodeAffinity: { ...nodeAffinity, [PREFERRED]: preferred } } }
 }
@@ -47,7 +44,7 @@ export function placed(
 function apart(template: Fields, alike: Readonly<Record<string, string>>): Fields {
   const asked = listOf(template['topologySpreadConstraints'])
   const isAsked = (key: string): boolean => asked.some(({ topologyKey }) => topologyKey === key)
-  const added = [ZONE, HOST]
+  const added = [ZONE_LABEL, HOST_LABEL]
     .filter(key => !isAsked(key))
     .map(topologyKey => ({
       maxSkew: 1,
@@ -61,7 +58,7 @@ function apart(template: Fields, alike: Readonly<Record<string, string>>): Field
 function together(template: Fields, alike: Readonly<Record<string, string>>): Fields {
   const affinity = recordOf(template['affinity'])
   if (affinity['podAffinity'] !== undefined || affinity['podAntiAffinity'] !== undefined) return {}
-  const podAffinityTerm = { topologyKey: HOST, labelSelector: { matchLabels: alike } }
+  const podAffinityTerm = { topologyKey: HOST_LABEL, labelSelector: { matchLabels: alike } }
   return {
     affinity: {
       ...affinity,
@@ -69,6 +66,3 @@ function together(template: Fields, alike: Readonly<Record<string, string>>): Fi
     },
   }
 }
-
-const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (value as Fields[]) : [])
-const recordOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {})

@@ -6,6 +6,19 @@ import type { Indexes } from './store.ts'
 export const controllerOf = ({ metadata }: KubeObject): OwnerReference | undefined =>
   metadata.ownerReferences?.find(({ controller }) => controller === true)
 
+/** Deleting the owner in the foreground waits for what it owns, unless `waits` is false. */
+export const ownerReferenceTo = (
+  { apiVersion, kind, metadata: { name, uid } }: KubeObject,
+  waits = true,
+): OwnerReference => ({
+  apiVersion,
+  kind,
+  name,
+  uid,
+  controller: true,
+  blockOwnerDeletion: waits,
+})
+
 /** The pool that a node names as its controller, whether it lives or not. */
 export function poolOf(node: KubeObject): ObjectKey | undefined {
   const owner = controllerOf(node)

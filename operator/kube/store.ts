@@ -13,6 +13,10 @@ export interface Change<T> {
 
 export type Indexes<T> = Readonly<Record<string, (object: T) => readonly string[]>>
 
+/** The index of those who look at one namespace, and its name. */
+export const inNamespace = 'namespace'
+export const namespaceIndexes: Indexes<KubeObject> = { [inNamespace]: ({ metadata }) => [metadata.namespace ?? ''] }
+
 export interface Store<T> {
   get(key: ObjectKey): T | undefined
   list(): Iterable<T>

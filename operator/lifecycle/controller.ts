@@ -3,10 +3,12 @@
 import type { Clock } from '../ambient/clock.ts'
 import type { Host, Pod } from '../api/core.ts'
 import { keyOf, type ObjectKey } from '../api/meta.ts'
+import { HOST_LABEL } from '../api/pod-parts.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import type { HostSignals } from '../cluster/disruption.ts'
 import type { MakerEvents } from '../cluster/maker-events.ts'
+import { hasNoHost } from '../cluster/pending.ts'
 import { disruptionAt, isGoing } from '../cluster/reaction.ts'
 import type { Cache } from '../kube/cache.ts'
 import { conditionOf } from '../kube/conditions.ts'
@@ -29,7 +31,7 @@ import type { Act, Decision, Observed } from './decision.ts'
 import { type LoadTurns, loadTurns } from './load-turns.ts'
 import { type Doing, type NodeMemory, nodeMemory } from './memory.ts'
 import { eventOf, eventOfDisruption } from './node-events.ts'
-import { hasNoHost, isPodOf } from './pod-view.ts'
+import { isPodOf } from './pod-view.ts'
 import { ownHeartbeat } from './seen.ts'
 import { sharesOfRooms } from './shares.ts'
 import type { AgentSettings } from './start-up-environment.ts'
@@ -181,7 +183,7 @@ function hostsGoing({ hostCache, hostSignals }: LifecycleDeps): string[] {
     .map(name => hostCache.get(name as ObjectKey))
     .filter(host => host !== undefined)
     .toSorted((a, b) => Number(takesPods(b)) - Number(takesPods(a)))
-    .map(({ metadata }) => metadata.labels?.['kubernetes.io/hostname'] ?? metadata.name)
+    .map(({ metadata }) => metadata.labels?.[HOST_LABEL] ?? metadata.name)
 }
 
 const takesPods = ({ spec }: Host): boolean =>

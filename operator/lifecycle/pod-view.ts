@@ -3,7 +3,7 @@ import { fromTimestamp, type Instant, instant } from '../ambient/clock.ts'
 import type { ContainerStatus, Host, Pod, PodCondition } from '../api/core.ts'
 import type { NodeReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
-import { type MakerEvent, noHost } from '../cluster/pending.ts'
+import { hasNoHost, type MakerEvent, whyNoHost } from '../cluster/pending.ts'
 import { controllerOf } from '../kube/owner.ts'
 
 export const podCondition = (pod: Pod, type: string): PodCondition | undefined =>
@@ -34,10 +34,6 @@ export function sfuStopped(pod: Pod, sfuContainer: string): boolean {
   const status = pod.status?.containerStatuses?.find(({ name }) => name === sfuContainer)
   return status?.state !== undefined && status.state.running === undefined
 }
-
-/** The scheduler has looked, and found no host for it. */
-export const hasNoHost = (pod: Pod): boolean =>
-  pod.spec.nodeName === undefined && podCondition(pod, 'PodScheduled')?.reason === 'Unschedulable'
 
 /**
  * Since when its start takes time that counts; undefined while it waits for a host: one may take a quarter of an hour to make, and
@@ -70,7 +66,8 @@ const crashTroubles = new Set(['CrashLoopBackOff', 'RunContainerError', 'StartEr
 
 /** How far a pod that is not ready yet has come, and what is wrong with it, in the words of its host, or of who looks for one. */
 export function startingState(pod: Pod, makersSay: readonly MakerEvent[], now: Instant): StartTrouble {
-  if (hasNoHost(pod)) return noHost(podCondition(pod, 'PodScheduled')?.message, makersSay, now)
+  const hostless = whyNoHost(pod, makersSay, now)
+  if (hostless !== undefined) return hostless
   if (pod.spec.nodeName === undefined) return { because: 'PodCreated', message: 'the pod waits for the scheduler' }
   if (pod.status?.phase === 'Failed') {
     return {

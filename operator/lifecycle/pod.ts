@@ -4,21 +4,16 @@ import type { Container } from '../api/core.ts'
 import { classHash } from '../api/hash.ts'
 import { annotations, labels } from '../api/marks.ts'
 import type { OwnerReference } from '../api/meta.ts'
+import { containersOf, listOf, restricted } from '../api/pod-parts.ts'
 import { drainSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import { placed } from '../cluster/placement.ts'
 import { ofNewPod } from '../cluster/protection/marks.ts'
+import { ownerReferenceTo } from '../kube/owner.ts'
 import { agentNodeOptions } from '../node-options.ts'
 import { type Shown, shownToAgent } from './shown-to-agent.ts'
-import {
-  type AgentSettings,
-  listOf,
-  literal,
-  mergedEnvironment,
-  namesOf,
-  startUpEnvironment,
-} from './start-up-environment.ts'
+import { type AgentSettings, literal, mergedEnvironment, namesOf, startUpEnvironment } from './start-up-environment.ts'
 
 export interface PodManifest {
   readonly apiVersion: 'v1'
@@ -93,16 +88,7 @@ export function podFor(node: RTCNode, nodeClass: RTCNodeClass, settings: AgentSe
         [annotations.drainSeconds]: String(drainSecondsOf(node, nodeClass)),
         [annotations.classHash]: classHash(nodeClass),
       },
-      ownerReferences: [
-        {
-          apiVersion: node.apiVersion,
-          kind: node.kind,
-          name: node.metadata.name,
-          uid: node.metadata.uid,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [ownerReferenceTo(node)],
     },
     spec: {
       automountServiceAccountToken: false,
@@ -213,15 +199,6 @@ function agentContainer(
       failureThreshold: 300,
     },
     resources: agent.resources ?? { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '160Mi' } },
-    securityContext: {
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      runAsNonRoot: true,
-      runAsUser: 65_532,
-      capabilities: { drop: ['ALL'] },
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
+    securityContext: restricted,
   }
 }
-
-const containersOf = (value: unknown): readonly Container[] => listOf(value) as readonly Container[]

@@ -1,6 +1,7 @@
 // The start-up configuration that reaches SFU and agent, as environment of every container of the pod. Pure.
 
 import { annotations } from '../api/marks.ts'
+import { listOf } from '../api/pod-parts.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 
@@ -65,6 +66,5 @@ export const addressSourceOf = ({
 }: RTCNodeClass): NonNullable<RTCNodeClass['spec']['network']['addressSource']> =>
   spec.network.addressSource ?? (spec.network.mode === 'HostNetwork' ? 'HostIP' : 'PodIP')
 
-export const listOf = (value: unknown): readonly object[] => (Array.isArray(value) ? (value as object[]) : [])
 export const namesOf = (value: unknown): readonly string[] =>
   listOf(value).map(item => String((item as { name?: unknown }).name))

@@ -246,7 +246,9 @@ function isOpenOrFull({ status }: RTCNode): boolean {
 
 /** It serves, and nothing keeps it closed: its agent is told to open it, or has just been. */
 export const isOpening = ({ member: { node }, open, going }: Judged): boolean =>
-  !open && !going && conditionOf(node.status?.conditions, 'Ready')?.status === 'True' && !isOpenOrFull(node)
+  !open && !going && isReady(node) && !isOpenOrFull(node)
+
+export const isReady = ({ status }: RTCNode): boolean => conditionOf(status?.conditions, 'Ready')?.status === 'True'
 
 const untilReadyFor = (ms: number, since: string, now: Instant): number => (fromTimestamp(since) ?? now) + ms - now
 

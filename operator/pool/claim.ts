@@ -2,7 +2,7 @@
 // none. Pure; the controller reads the caches and carries out what is found here.
 import { templateHash } from '../api/hash.ts'
 import { labels } from '../api/marks.ts'
-import { isOlder, type KubeObject, type OwnerReference } from '../api/meta.ts'
+import { isOlder, type KubeObject } from '../api/meta.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodePool, RTCNodeTemplate } from '../api/rtcnodepool.ts'
 
@@ -58,13 +58,3 @@ export function olderOverlapping(pool: RTCNodePool, ofNamespace: readonly RTCNod
 export const overlap = (a: RTCNodePool, b: RTCNodePool): boolean =>
   hasAll(b.spec.template.metadata?.labels, a.spec.selector.matchLabels) ||
   hasAll(a.spec.template.metadata?.labels, b.spec.selector.matchLabels)
-
-/** Deleting the pool in the foreground waits for what it owns. */
-export const ownerReferenceTo = ({ apiVersion, kind, metadata: { name, uid } }: RTCNodePool): OwnerReference => ({
-  apiVersion,
-  kind,
-  name,
-  uid,
-  controller: true,
-  blockOwnerDeletion: true,
-})

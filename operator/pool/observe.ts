@@ -1,7 +1,7 @@
 // What a pool is judged by, gathered from the caches. Reads only.
 import type { Instant } from '../ambient/clock.ts'
 import type { Host, Pod } from '../api/core.ts'
-import { type KubeObject, keyOf, type ObjectKey } from '../api/meta.ts'
+import { keyOf, type ObjectKey } from '../api/meta.ts'
 import { drainSecondsOf, evictGraceSecondsOf } from '../api/promise.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
@@ -10,7 +10,7 @@ import type { HostSignals } from '../cluster/disruption.ts'
 import { disruptionAt } from '../cluster/reaction.ts'
 import type { Cache } from '../kube/cache.ts'
 import { byController, controllerOf, orphansIn } from '../kube/owner.ts'
-import type { Indexes } from '../kube/store.ts'
+import { inNamespace } from '../kube/store.ts'
 import type { FleetView } from '../registry/fleet.ts'
 import { type Claim, claimOf, olderOverlapping, selects } from './claim.ts'
 import { zoneOf } from './host.ts'
@@ -29,10 +29,6 @@ export interface PoolCaches {
   /** All that would set the replicas of a pool, people left out. */
   scalersOf(pool: ObjectKey): readonly string[]
 }
-
-/** Name of an index that the cache of pools must have; those of nodes and revisions need `ownerIndexes`. */
-export const inNamespace = 'namespace'
-export const poolIndexes: Indexes<KubeObject> = { [inNamespace]: ({ metadata }) => [metadata.namespace ?? ''] }
 
 /** All about one pool at one moment. */
 export interface Observed {

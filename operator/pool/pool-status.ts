@@ -131,7 +131,7 @@ function findings(at: Situation, because: PoolReason, progress: Progress, inhibi
   const { view, census, failedStarts } = at
   const message = `${headline(at, because)}${summary(at)}`
   const isStalled = stuck.has(because) || (because === 'CreateRefused' && progress.isTimeUp)
-  const isExcess = census.counted.length - census.going > view.pool.spec.replicas
+  const isExcess = stayingOf(census) > view.pool.spec.replicas
   const isReconciling = !isStalled && (atWork.has(because) || failing.has(because) || isExcess || awaitsReplacement(at))
   const enough = enoughOpen(view)
   const isUnwell = census.unwell > 0 || failedStarts !== undefined

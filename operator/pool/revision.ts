@@ -6,8 +6,8 @@ import { labels, managedBy } from '../api/marks.ts'
 import type { KubeObject } from '../api/meta.ts'
 import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import { type RTCNodePool, type RTCNodeTemplate, rtcNodeTemplateSchema } from '../api/rtcnodepool.ts'
+import { ownerReferenceTo } from '../kube/owner.ts'
 import type { ResourceType } from '../kube/resource.ts'
-import { ownerReferenceTo } from './claim.ts'
 import type { Revision, Target } from './view.ts'
 
 /** `apps/v1` ControllerRevision. Its data can never be changed, its number can. */

@@ -2,6 +2,7 @@
 // needs to know how many people it is about; whatever is not known keeps a node.
 import { fromTimestamp, type Instant, later, toTimestamp } from '../ambient/clock.ts'
 import { type ClosingReason, closedByPool } from '../api/closed-by-pool.ts'
+import { isGoing } from '../cluster/reaction.ts'
 import { isOpening, type Judged } from './census.ts'
 import { replacedOf } from './going.ts'
 import { limitOf, type Replaceable, replaceable } from './rollout.ts'
@@ -129,10 +130,9 @@ const staySeconds = ({ view }: Situation, { member }: Judged): number =>
 
 /** Whole seconds until people have to be moved off because of the host. */
 function hostSeconds({ view }: Situation, { member: { node, disruption } }: Judged): number {
-  const { kind, deadline } = disruption ?? {}
-  if (disruption === undefined || kind === 'Advisory' || deadline === undefined) return Number.POSITIVE_INFINITY
+  if (!isGoing(disruption) || disruption.deadline === undefined) return Number.POSITIVE_INFINITY
   const marginMs = 1_000 * view.evictGraceSecondsOf(node)
-  return Math.max(0, Math.floor((deadline - marginMs - view.now) / 1_000))
+  return Math.max(0, Math.floor((disruption.deadline - marginMs - view.now) / 1_000))
 }
 
 /** Thousands of nodes share a few. */

@@ -1,7 +1,7 @@
 // The steps of a plan that add nodes: a closed one is reopened before a new one is made, for scaling and for a roll-out alike.
 import { closedByPool } from '../api/closed-by-pool.ts'
 import { conditionOf } from '../kube/conditions.ts'
-import { hasStarted, type Judged } from './census.ts'
+import { hasStarted, isReady, type Judged } from './census.ts'
 import { nextTryAt } from './failed-starts.ts'
 import { growthForGoing, oldStayingOf, unreplacedOf } from './going.ts'
 import { growthOf } from './rollout.ts'
@@ -95,9 +95,6 @@ const isSilent = ({ started, sessions }: Candidate): boolean => started && sessi
 
 const isDown = (node: Judged['member']['node']): boolean =>
   hasStarted(node) && conditionOf(node.status?.conditions, 'Ready')?.status === 'False'
-
-const isReady = (node: Judged['member']['node']): boolean =>
-  conditionOf(node.status?.conditions, 'Ready')?.status === 'True'
 
 const reopening = (nodes: Picked[]): Finding => (nodes.length === 0 ? nothing : { batch: { do: 'reopen', nodes } })
 

@@ -5,10 +5,10 @@ import type { RTCNodeClass } from '../api/rtcnodeclass.ts'
 import type { RTCNodePool } from '../api/rtcnodepool.ts'
 import { gathered, type Watch, watchCache } from '../kube/controller.ts'
 import { poolOf } from '../kube/owner.ts'
-import type { Change } from '../kube/store.ts'
+import { type Change, inNamespace } from '../kube/store.ts'
 import { overlap, selects } from './claim.ts'
 import { zoneOf } from './host.ts'
-import { inNamespace, type PoolCaches } from './observe.ts'
+import type { PoolCaches } from './observe.ts'
 
 export interface WatchDeps extends PoolCaches {
   podsOnHost(name: string): readonly Pod[]

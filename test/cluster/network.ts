@@ -39,10 +39,10 @@ export async function createNetwork(name: string): Promise<Network> {
   const podRange = (number: number) => `10.${n}.${number}.0/24`
 
   // Those of hosts too: the kernel takes its time to end a namespace, and until then its link is there.
-  const links = new Set<string>([bridge])
+  const links = new Set<string>()
   const forget = atExit({
     atOnce() {
-      for (const link of links) spawnSync('ip', ['link', 'del', link], { stdio: 'ignore' })
+      for (const link of [...links, bridge]) spawnSync('ip', ['link', 'del', link], { stdio: 'ignore' })
     },
   })
   const network: Network = {
@@ -78,7 +78,7 @@ export async function createNetwork(name: string): Promise<Network> {
     },
     async stop() {
       forget()
-      for (const link of [...links].filter(it => it !== bridge)) await ip(`link del ${link}`).catch(() => undefined)
+      for (const link of links) await ip(`link del ${link}`).catch(() => undefined)
       await ip(`link del ${bridge}`)
       await lock.release()
     },

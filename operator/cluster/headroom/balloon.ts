@@ -3,7 +3,7 @@
 import type { Container } from '../../api/core.ts'
 import { hashOf } from '../../api/hash.ts'
 import { annotations, labels } from '../../api/marks.ts'
-import type { OwnerReference } from '../../api/meta.ts'
+import { containersOf, type Fields, HOST_LABEL, listOf, recordOf, restricted } from '../../api/pod-parts.ts'
 import type { RTCNodePool } from '../../api/rtcnodepool.ts'
 
 export interface PlaceSettings {
@@ -12,8 +12,6 @@ export interface PlaceSettings {
   /** Its value is −10: for pods below that Cluster Autoscaler makes no host. */
   readonly priorityClassName: string
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 export interface Place {
   readonly metadata: {
@@ -55,7 +53,7 @@ function placeSpec(podSpec: Fields, { image, priorityClassName }: PlaceSettings)
     return {
       name,
       image,
-      securityContext,
+      securityContext: restricted,
       ...(resources !== undefined && { resources }),
       ...(ports !== undefined && { ports }),
     }
@@ -73,7 +71,6 @@ function placeSpec(podSpec: Fields, { image, priorityClassName }: PlaceSettings)
   }
 }
 
-const HOST = 'kubernetes.io/hostname'
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution'
 
 /**
@@ -83,9 +80,9 @@ const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution'
 function apart(affinity: Fields): Fields {
   const podAntiAffinity = recordOf(affinity['podAntiAffinity'])
   const required = listOf(podAntiAffinity[REQUIRED])
-  if (!required.some(({ topologyKey }) => topologyKey === HOST)) return {}
+  if (!required.some(({ topologyKey }) => topologyKey === HOST_LABEL)) return {}
   const others = { matchExpressions: [{ key: labels.headroom, operator: 'Exists' }] }
-  const fromEachOther = { topologyKey: HOST, labelSelector: others }
+  const fromEachOther = { topologyKey: HOST_LABEL, labelSelector: others }
   return {
     affinity: { ...affinity, podAntiAffinity: { ...podAntiAffinity, [REQUIRED]: [...required, fromEachOther] } },
   }
@@ -96,27 +93,3 @@ const outlivesItsHost = ({ key, effect, tolerationSeconds }: Fields): boolean =>
   effect === 'NoExecute' &&
   tolerationSeconds === undefined &&
   (key === 'node.kubernetes.io/not-ready' || key === 'node.kubernetes.io/unreachable')
-
-const securityContext = {
-  allowPrivilegeEscalation: false,
-  readOnlyRootFilesystem: true,
-  runAsNonRoot: true,
-  runAsUser: 65_532,
-  capabilities: { drop: ['ALL'] },
-  seccompProfile: { type: 'RuntimeDefault' },
-}
-
-/** The garbage collector takes it away with its pool. */
-export const ownedBy = ({ apiVersion, kind, metadata: { name, uid } }: RTCNodePool): OwnerReference => ({
-  apiVersion,
-  kind,
-  name,
-  uid,
-  controller: true,
-  blockOwnerDeletion: false,
-})
-
-const listOf = (value: unknown): readonly Fields[] => (Array.isArray(value) ? (value as Fields[]) : [])
-const recordOf = (value: unknown): Fields => (typeof value === 'object' && value !== null ? (value as Fields) : {})
-const containersOf = (value: unknown): readonly Container[] =>
-  listOf(value) as readonly unknown[] as readonly Container[]

@@ -20,7 +20,7 @@ import type { ServerClock } from '../../kube/server-clock.ts'
 import type { Indexes } from '../../kube/store.ts'
 import type { HostSignals } from '../disruption.ts'
 import type { MakerEvents } from '../maker-events.ts'
-import { noHost } from '../pending.ts'
+import { whyNoHost } from '../pending.ts'
 import { isGoing } from '../reaction.ts'
 import { type PlaceSettings, placeFor } from './balloon.ts'
 import type { CapacityBuffer } from './buffer.ts'
@@ -151,10 +151,8 @@ function viewOf(
     buffersServed: isServed(bufferCache, bufferKey),
     isOnGoingHost: ({ spec: { nodeName } }) => nodeName !== undefined && isGoing(hostSignals.of(nodeName)),
     waitsFor(balloon) {
-      const scheduled = balloon.status?.conditions?.find(({ type }) => type === 'PodScheduled')
-      if (balloon.spec.nodeName !== undefined || scheduled?.reason !== 'Unschedulable') return undefined
-      const { because, message } = noHost(scheduled.message, makerEvents.of(balloon.metadata.uid), now)
-      return `${because}: ${message}`
+      const why = whyNoHost(balloon, makerEvents.of(balloon.metadata.uid), now)
+      return why && `${why.because}: ${why.message}`
     },
     refusal: refused && { message: refused.message, retryInMs: Math.max(0, refused.retryAt - clock.monotonic()) },
     now,

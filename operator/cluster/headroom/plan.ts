@@ -7,8 +7,9 @@ import type { KubeObject, Uid } from '../../api/meta.ts'
 import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { PoolHeadroom, RTCNodePool } from '../../api/rtcnodepool.ts'
 import { conditionOf } from '../../kube/conditions.ts'
+import { ownerReferenceTo } from '../../kube/owner.ts'
 import { compact } from '../../kube/status.ts'
-import { ownedBy, type Place } from './balloon.ts'
+import type { Place } from './balloon.ts'
 import { ACTIVE_CAPACITY, type CapacityBuffer, capacityBufferType, podTemplateType } from './buffer.ts'
 import { wantedPlaces } from './size.ts'
 
@@ -180,7 +181,7 @@ function freeNames({ metadata }: RTCNodePool, balloons: readonly Pod[], count: n
 const balloonManifest = (pool: RTCNodePool, name: string, { metadata, spec }: Place): object => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace: pool.metadata.namespace, ...metadata, ownerReferences: [ownedBy(pool)] },
+  metadata: { name, namespace: pool.metadata.namespace, ...metadata, ownerReferences: [ownerReferenceTo(pool, false)] },
   spec,
 })
 
@@ -217,7 +218,7 @@ const createBuffer = (pool: RTCNodePool, place: Place, replicas: number): Act =>
   manifest: {
     apiVersion: capacityBufferType.apiVersion,
     kind: capacityBufferType.kind,
-    metadata: { name: bufferName(pool), ...marked(pool), ownerReferences: [ownedBy(pool)] },
+    metadata: { name: bufferName(pool), ...marked(pool), ownerReferences: [ownerReferenceTo(pool, false)] },
     spec: { provisioningStrategy: ACTIVE_CAPACITY, podTemplateRef: { name: templateName(pool, place) }, replicas },
   },
   templateOwnedBy: uid => templateManifest(pool, place, uid),

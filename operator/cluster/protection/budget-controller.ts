@@ -17,10 +17,11 @@ import type { EventRecorder } from '../../kube/events.ts'
 import type { Expectations } from '../../kube/expectations.ts'
 import { poolOf } from '../../kube/owner.ts'
 import type { ResourceClient } from '../../kube/resource.ts'
-import type { Change, Indexes } from '../../kube/store.ts'
+import { type Change, inNamespace } from '../../kube/store.ts'
 import { type Budget, type BudgetStep, budgetKey, budgetStep, type Intruder, intruders, intrusion } from './budget.ts'
 
 export interface BudgetDeps {
+  /** This one, and those of pods and of budgets, must have the index of namespaces. */
   readonly nodeCache: Cache<RTCNode>
   readonly podCache: Cache<Pod>
   readonly poolCache: Cache<RTCNodePool>
@@ -29,10 +30,6 @@ export interface BudgetDeps {
   readonly events: EventRecorder
   readonly expectations: Expectations
 }
-
-/** Name of an index that the caches of nodes, pods and budgets must have. */
-export const inNamespace = 'namespace'
-export const namespaceIndexes: Indexes<KubeObject> = { [inNamespace]: ({ metadata }) => [metadata.namespace ?? ''] }
 
 /** Pods come by the thousand, and take seconds to start. */
 const PATIENCE_MS = 200

@@ -23,6 +23,7 @@ import type { Change } from '../../kube/store.ts'
 import type { FleetView } from '../../registry/fleet.ts'
 import type { Registration } from '../../registry/registration.ts'
 import type { HostSignals } from '../disruption.ts'
+import { isGoing } from '../reaction.ts'
 import { isProtected, type Marks, marksOf, patchOf, sameMarks } from './marks.ts'
 import { type ProtectionMemory, protectionMemory, type Remembered } from './memory.ts'
 import { type People, protect } from './protect.ts'
@@ -147,7 +148,7 @@ function askedSince(
   now: Instant,
 ): Instant | undefined {
   const disruption = pod.spec.nodeName === undefined ? undefined : hostSignals.of(pod.spec.nodeName)
-  const isAsked = disruption !== undefined && disruption.kind !== 'Advisory'
+  const isAsked = isGoing(disruption)
   const seenSince = remembered.asked(isAsked, now)
   return seenSince === undefined ? undefined : (disruption?.since ?? seenSince)
 }

@@ -6,11 +6,12 @@ import type { Pod } from '../../../operator/api/core.ts'
 import { annotations } from '../../../operator/api/marks.ts'
 import { keyOf, type Uid } from '../../../operator/api/meta.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
-import { ownedBy, placeFor } from '../../../operator/cluster/headroom/balloon.ts'
+import { placeFor } from '../../../operator/cluster/headroom/balloon.ts'
 import type { CapacityBuffer } from '../../../operator/cluster/headroom/buffer.ts'
 import { type HeadroomDeps, headroomController } from '../../../operator/cluster/headroom/controller.ts'
 import type { ReconcileContext } from '../../../operator/kube/controller.ts'
 import { ApiError } from '../../../operator/kube/errors.ts'
+import { ownerReferenceTo } from '../../../operator/kube/owner.ts'
 import { podFor } from '../../../operator/lifecycle/pod.ts'
 import { silentLogger } from '../../../operator/telemetry/log.ts'
 import { aClass, aNode, settings } from '../lifecycle/build.ts'
@@ -93,7 +94,7 @@ const balloon: Pod = {
     uid: 'uid-1' as Uid,
     resourceVersion: '1',
     creationTimestamp: toTimestamp(at(0)),
-    ownerReferences: [ownedBy(aPool())],
+    ownerReferences: [ownerReferenceTo(aPool(), false)],
   },
   spec: { containers: [], nodeName: 'a' },
   status: { phase: 'Running' },
