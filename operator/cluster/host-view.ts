@@ -38,6 +38,7 @@ export const hostEventType: ResourceType<HostEvent> = {
   kind: 'Event',
   plural: 'events',
   namespaced: true,
+  withoutBookmarks: true,
 }
 /** Where events about what has no namespace are kept, and which of them are about hosts. */
 export const hostEvents = {

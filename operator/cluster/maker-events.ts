@@ -12,6 +12,7 @@ export const makerEventType: ResourceType<MakerEvent> = {
   kind: 'Event',
   plural: 'events',
   namespaced: true,
+  withoutBookmarks: true,
 }
 
 /** What the two watches select, and what they are called: they are of one kind. */

@@ -32,6 +32,8 @@ const LIST_DEADLINE_MS = 60_000
 /** Bookmarks come about each minute, so two minutes of silence mean that nobody is there. */
 const SILENCE_MS = 125_000
 const WATCH_SECONDS = { from: 290, to: 580 }
+/** Where no bookmarks come, the end of the watch is the sign of life. */
+const WATCH_SECONDS_WITHOUT_BOOKMARKS = { from: 90, to: 115 }
 /** After so many failed watches in a row, even errors that say nothing about the version make us list again. */
 const FAILURES_BEFORE_RELIST = 5
 
@@ -132,7 +134,8 @@ function rangeInformer<T extends KubeObject>(
       })
     }
     listen(SILENCE_MS)
-    const timeoutSeconds = Math.round(WATCH_SECONDS.from + random.next() * (WATCH_SECONDS.to - WATCH_SECONDS.from))
+    const { from, to } = client.type.withoutBookmarks ? WATCH_SECONDS_WITHOUT_BOOKMARKS : WATCH_SECONDS
+    const timeoutSeconds = Math.round(from + random.next() * (to - from))
     try {
       const events = client.watch({
         ...selection,
@@ -146,6 +149,7 @@ function rangeInformer<T extends KubeObject>(
         if (event.type === 'BOOKMARK') progress.resourceVersion = event.resourceVersion
         else take(event)
       }
+      heardAt = clock.monotonic()
     } finally {
       cancel()
     }
@@ -182,7 +186,11 @@ function rangeInformer<T extends KubeObject>(
         failedWatches += 1
         if (isGone(error) || isFromTheFuture(error) || failedWatches >= FAILURES_BEFORE_RELIST) needsList = true
         const inMs = Math.max(wait.nextMs(), error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0)
-        log.warn(needsList ? 'listing again' : 'watching again', { error, inMs: Math.round(inMs) })
+        // That a version is too old to go on from is everyday's business, above all where no bookmarks tell a newer one.
+        log[isGone(error) ? 'info' : 'warn'](needsList ? 'listing again' : 'watching again', {
+          error,
+          inMs: Math.round(inMs),
+        })
         await clock.sleep(inMs, signal).catch(() => {})
       }
     }

@@ -78,7 +78,7 @@ export const kubeMetricTable = {
   leader_election_master_status: { kind: 'gauge', help: '1 while this process leads.', labels: ['name'] },
   rtcnode_informer_stale_seconds: {
     kind: 'gauge',
-    help: 'Seconds since the API server last said anything about this kind; bookmarks come about each minute.',
+    help: 'Seconds since the API server last said anything about this kind; bookmarks come about each minute, and watches of events, which have none, end within two.',
     labels: ['kind'],
   },
   rtcnode_informer_objects: { kind: 'gauge', help: 'Objects held in the cache.', labels: ['kind'] },
@@ -89,7 +89,7 @@ export const kubeMetricTable = {
   },
   rtcnode_informer_watch_restarts_total: {
     kind: 'counter',
-    help: 'Watches that ended, by cause: timeout (their own, each 5 to 10 minutes), expired (all is listed again), failed.',
+    help: 'Watches that ended, by cause: timeout (their own, each 5 to 10 minutes, of events each 2), expired (all is listed again), failed.',
     labels: ['kind', 'cause'],
   },
   rtcnode_events_dropped_total: {

@@ -10,6 +10,8 @@ export interface ResourceType<T extends KubeObject> {
   readonly kind: string
   readonly plural: string
   readonly namespaced: boolean
+  /** The API server keeps no watch cache of these (as of events), and nothing is heard in a watch while nothing changes. */
+  readonly withoutBookmarks?: true
   /** Never set: ties the type parameter. */
   readonly __type?: T
 }

@@ -43,6 +43,8 @@ const errorEvent = (code: number, reason: string) => ({ type: 'ERROR', object: {
 
 const versionIn = (cache: Informer<Thing>) => cache.rangeOf(objectKey('a', 'ns'))?.progress.resourceVersion
 
+const HASTE = 50
+
 interface World {
   server: ScriptedServer
   cache: Informer<Thing>
@@ -54,11 +56,11 @@ interface World {
   holds(...names: string[]): Promise<void>
 }
 
-async function world(context: TestContext): Promise<World> {
-  const scripted = await scriptedTransport(hastyClock(50))
+async function world(context: TestContext, type = thingType): Promise<World> {
+  const scripted = await scriptedTransport(hastyClock(HASTE))
   const { server, transport, ambient } = scripted
   const indexes = { byColor: (it: Thing) => [it.spec.color] }
-  const cache = informer(resourceClient(transport, thingType), { ...ambient, indexes })
+  const cache = informer(resourceClient(transport, type), { ...ambient, indexes })
   const told: string[] = []
   cache.onChange(({ old, new: now }, { initial }) => {
     if (!initial) told.push(`${old ? (now ? '~' : '-') : '+'}${(now ?? old)?.metadata.name}`)
@@ -175,6 +177,25 @@ test('a watch that falls silent is given up after two minutes and opened again',
   await holds('a@31')
   assert.deepEqual(watchedFrom(server), ['10', '30', '30'])
   assert.ok(cache.staleForMs() < 60_000)
+})
+
+test('where no bookmarks come, a quiet watch ends before it would count as silent, and its end is a sign of life', async context => {
+  const { server, cache, start } = await world(context, { ...thingType, withoutBookmarks: true })
+  const endings: number[] = []
+  const endsInTime: Answer = (request, response) => {
+    const seconds = Number(new URL(request.url ?? '', 'http://x').searchParams.get('timeoutSeconds'))
+    endings.push(seconds)
+    openWatch()(request, response)
+    setTimeout(() => response.end(), (seconds * 1_000) / HASTE)
+  }
+  server.script({ list: [page(10, [thing('a', 1)])], watch: [endsInTime, openWatch()] })
+  await start()
+  await until('the second watch', () => watchedFrom(server).length === 2, { withinMs: 10_000, everyMs: 2 })
+  assert.ok(cache.staleForMs() < 60_000)
+  assert.ok(
+    endings.every(seconds => seconds < 120),
+    String(endings),
+  )
 })
 
 test('failing lists, 429s and 503s are outlived', async context => {
