@@ -31,6 +31,8 @@ export function demoClass(options: ExampleClassOptions = {}): string {
   example.setIn(['spec', 'agent', 'image'], operatorImage)
   if (sfuCpuLimit) example.setIn([...pod, 'containers', 0, 'resources', 'limits'], { cpu: sfuCpuLimit })
   if (fakeNodes) {
+    // So large that to the scheduler one is as empty as the other.
+    example.setIn(['spec', 'placement'], 'Spread')
     example.setIn([...pod, 'tolerations'], [{ key: 'kwok.x-k8s.io/node', operator: 'Exists' }])
     example.setIn(['spec', 'podTemplate', 'metadata', 'annotations', 'rtcnode.io/starts-after'], '4s')
   }

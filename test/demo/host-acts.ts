@@ -78,15 +78,11 @@ async function hostWithoutSpare(scene: Scene): Promise<{ host: string; nodes: re
   const [, , spare] = scene.nodes
   const spared = hostOf(observer.node(spare))
   const there = (look: Look): readonly NodeSeen[] => elsewhere(look, spared)
-  if (there(lastLook(scene)).length === 0) {
+  const last = lastLook(scene)
+  if (there(last).length === 0) {
     screen.say(`All nodes are on ${spared}; one more is asked for, which finds its place on the other host.`)
-    await kubectl(scene, [
-      'patch',
-      `rtca/${pool}`,
-      '--type=merge',
-      '--patch',
-      JSON.stringify({ spec: { minReplicas: 3 } }),
-    ])
+    const spec = { minReplicas: nodesOfPool(last).length + 1 }
+    await kubectl(scene, ['patch', `rtca/${pool}`, '--type=merge', '--patch', JSON.stringify({ spec })])
   }
   const look = await observer.untilLook('a node on the other host takes rooms', it => there(it).length > 0, 60)
   const [first, ...others] = there(look).map(({ name }) => name)
