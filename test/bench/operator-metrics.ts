@@ -1,4 +1,7 @@
-// What the operator's own /metrics tell about its calls to the API server. Used where a benchmark explains where time goes.
+// What the operator's own /metrics tell about its calls to the API server. Used where a benchmark explains where time goes, or waits
+// until there is nothing more to do.
+import { until } from '../cluster/until.ts'
+import type { Operator } from '../integration/harness/operator.ts'
 
 interface Calls {
   readonly count: number
@@ -25,4 +28,16 @@ export function callsBetween(before: ReturnType<typeof apiCalls>, after: ReturnT
     .filter(({ calls }) => calls > 0)
     .map(({ verb, calls, meanMs }) => `${verb} ${calls} × ${meanMs.toFixed(0)} ms`)
     .join(', ')
+}
+
+/** Resolves when no RTCNode was written for ten seconds: the status of nodes that have just started follows in turns. */
+export async function atRest(operator: Operator): Promise<void> {
+  let before: string | undefined
+  const hasPaused = async (): Promise<boolean> => {
+    const now = (await operator.metrics()).match(/^rtcnode_api_requests_total\{.*resource="rtcnodes.*$/gm)?.join()
+    const isSame = now === before
+    before = now
+    return isSame
+  }
+  await until('the operator to have told all there is to tell', hasPaused, { withinMs: 600_000, everyMs: 10_000 })
 }

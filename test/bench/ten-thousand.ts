@@ -4,6 +4,7 @@ import type { Pod } from '../../operator/api/core.ts'
 import { PUTS_PER_TRANSACTION, startBeats } from './beats.ts'
 import type { Benchmark } from './figure.ts'
 import { momentsOf } from './moments.ts'
+import { atRest } from './operator-metrics.ts'
 import { createPool, patchPool } from './pool-manifest.ts'
 import { podsPath, startStage } from './stage.ts'
 import { all, median, megabytes, percent, seconds } from './statistics.ts'
@@ -19,8 +20,8 @@ export const tenThousand: Benchmark = {
   method: `A pool of 10 RTCNodes, with a pod each on fake nodes, is scaled to ${COUNT}. All beat each 3 s with full heartbeats that are
 never the same twice, written to etcd by one cheap writer: the machine could not carry ${COUNT} agents beside everything else. It puts
 ${PUTS_PER_TRANSACTION} keys a transaction, which come to the operator as one message; agents put theirs one by one, which costs its reader about a third more
-(34 against 26 µs a beat, all threads, both measured by themselves). CPU is that of the operator's process over ${BEAT_SECONDS} s of beats with nothing else to do; memory is its resident set after
-that. A restart goes from the start of the process until /readyz answers 200, which means: all caches and the fleet view
+(34 against 26 µs a beat, all threads, both measured by themselves). CPU is that of the operator's process over ${BEAT_SECONDS} s of beats with nothing else to do,
+when all has been written about those that started; memory is its resident set after that. A restart goes from the start of the process until /readyz answers 200, which means: all caches and the fleet view
 are complete.`,
   async run(log) {
     await using stage = await startStage({ kwokNodes: Math.ceil(COUNT / 900) })
@@ -40,7 +41,7 @@ are complete.`,
     const startMs = (await nodes.reached('n-', COUNT, 900_000)) - startedAt
     await Promise.all(begun.values())
     log(`all Running after ${seconds(startMs)}`)
-    await pause(10_000)
+    await atRest(operator)
     const pid = operator.pid ?? 0
     const [writtenBefore, since] = [beats.written, performance.now()]
     const share = await cpuShare(pid, BEAT_SECONDS)
