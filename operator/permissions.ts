@@ -204,11 +204,25 @@ export const operatorPermissions: readonly OperatorPermission[] = [
     why: 'one for each pool with spec.headroom',
   },
   {
+    where: 'watched',
+    group: 'autoscaling.x-k8s.io',
+    resources: ['provisioningrequests'],
+    verbs: ['list', 'watch'],
+    why: 'whether Cluster Autoscaler makes room for what a schedule announces, where the cluster serves that kind',
+  },
+  {
+    where: 'sfu',
+    group: 'autoscaling.x-k8s.io',
+    resources: ['provisioningrequests'],
+    verbs: ['create', 'delete'],
+    why: 'one for each start that is announced; what it asks for cannot be changed',
+  },
+  {
     where: 'sfu',
     group: '',
     resources: ['podtemplates'],
     verbs: ['create'],
-    why: 'what such a buffer keeps room for',
+    why: 'what such a buffer or request makes room for',
   },
   {
     where: 'watched',

@@ -5,13 +5,15 @@ import { systemClock } from './ambient/clock.ts'
 import { systemRandom } from './ambient/random.ts'
 import type { Host, Pod } from './api/core.ts'
 import { LEASE_NAME, labels, managedBy } from './api/marks.ts'
+import type { ObjectKey } from './api/meta.ts'
 import { RTCAutoscalerKind } from './api/rtcautoscaler.ts'
 import { RTCNodeKind } from './api/rtcnode.ts'
-import { RTCNodeClassKind } from './api/rtcnodeclass.ts'
+import { type RTCNodeClass, RTCNodeClassKind } from './api/rtcnodeclass.ts'
 import { RTCNodePoolKind } from './api/rtcnodepool.ts'
 import { autoscalerController } from './autoscaler/controller.ts'
+import { announcedNodes } from './autoscaler/deciding/announced.ts'
 import { autoscalerMetrics } from './autoscaler/metrics.ts'
-import { foreignOf } from './autoscaler/observe.ts'
+import { foreignOf, observe } from './autoscaler/observe.ts'
 import {
   autoscalerIndexes,
   byPool,
@@ -22,8 +24,12 @@ import {
   targetOnly,
 } from './autoscaler/rivals.ts'
 import { scalerWatches } from './autoscaler/watches.ts'
-import { capacityBufferType, podTemplateType } from './cluster/headroom/buffer.ts'
-import { balloonIndexes, headroomController } from './cluster/headroom/controller.ts'
+import { announcedController } from './cluster/announced/controller.ts'
+import { provisioningRequestType } from './cluster/announced/request.ts'
+import { capacityBufferType } from './cluster/headroom/buffer.ts'
+import { headroomController } from './cluster/headroom/controller.ts'
+import { roomIndexes } from './cluster/headroom/owned.ts'
+import { podTemplateType } from './cluster/headroom/template.ts'
 import {
   hostEventIndexes,
   hostEvents,
@@ -129,6 +135,7 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     nodeClaims: ifServed(resourceClient(fenced, nodeClaimType), ambient),
     hostEvents: ifServed(resourceClient(fenced, hostEventType), ambient),
     buffers: ifServed(resourceClient(fenced, capacityBufferType), ambient),
+    requests: ifServed(resourceClient(fenced, provisioningRequestType), ambient),
     podTemplates: resourceClient(fenced, podTemplateType),
     makerEvents: ifServed(resourceClient(fenced, makerEventType), ambient),
     budgets: resourceClient(fenced, budgetType),
@@ -170,9 +177,10 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
       name: 'Balloon',
       labelSelector: labels.headroom,
       keep: keptOfPod,
-      indexes: balloonIndexes,
+      indexes: roomIndexes,
     }),
     buffers: informer(client.buffers, watched),
+    requests: informer(client.requests, { ...watched, labelSelector: labels.headroom, indexes: roomIndexes }),
     podEvents: informer(client.makerEvents, {
       ...watched,
       ...saidOf.pods,
@@ -238,6 +246,13 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     fleet,
     loads,
   }
+  const room = {
+    autoscalerOf: (pool: ObjectKey) => inCharge(pool, caches.autoscalers.byIndex(byPool, pool)),
+    podTemplates: client.podTemplates,
+    podSpecOf: (nodeClass: RTCNodeClass) =>
+      podFor(specimen(nodeClass, config.namespace), nodeClass, shared.settings).spec,
+    settings: { image: config.headroomImage, priorityClassName: config.headroomPriorityClass },
+  }
   const specs: ControllerSpec[] = [
     classController({ ...shared, classes: client.classes, namespace: config.trialNamespace ?? config.namespace }),
     lifecycleController({
@@ -273,14 +288,21 @@ export async function runOperator(config: RunConfig, version: string, log: Logge
     }),
     headroomController({
       ...shared,
+      ...room,
       balloonCache: caches.balloons,
       bufferCache: caches.buffers,
       buffers: client.buffers,
-      podTemplates: client.podTemplates,
-      autoscalerOf: pool => inCharge(pool, caches.autoscalers.byIndex(byPool, pool)),
-      podSpecOf: nodeClass => podFor(specimen(nodeClass, config.namespace), nodeClass, shared.settings).spec,
-      settings: { image: config.headroomImage, priorityClassName: config.headroomPriorityClass },
       expectations: expectations({ RTCNodePool: caches.pools, Pod: caches.balloons, CapacityBuffer: caches.buffers }),
+    }),
+    announcedController({
+      ...shared,
+      ...room,
+      requestCache: caches.requests,
+      requests: client.requests,
+      announcedNodes,
+      scalerWatches: scalerWatches(shared),
+      isScaling: autoscaler => observe(autoscaler, shared).standing.does === 'scale',
+      expectations: expectations({ RTCNodePool: caches.pools, ProvisioningRequest: caches.requests }),
     }),
     autoscalerController({
       ...shared,

@@ -123,6 +123,7 @@ export const poolReasons = {
   Deleted: 'A closed node was deleted, because it was empty or its deadline had come.',
   Adopted: 'A node that matches the selector and had no owner was taken over.',
   Released: 'A node that matches the selector no more was let go.',
+  Announced: 'A schedule of its autoscaler begins soon and asks for more nodes; room on hosts is made for them.',
 } as const
 export type PoolReason = keyof typeof poolReasons
 

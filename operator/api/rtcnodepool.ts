@@ -218,9 +218,29 @@ const headroomStatusSchema = z.object({
   ready: count('For how many of them there is room on hosts.'),
   by: z.enum(['CapacityBuffer', 'Balloons']).describe('What keeps it. Balloons: pods that do nothing.'),
   message: z.string().max(2_048).optional().describe('Why there is not all that is wanted, or why pods keep it.'),
+  announced: count('How many of them are for a schedule that begins, see status.announced.').optional(),
   changedAt: timestamp.describe('When the number wanted last changed.'),
 })
 export type PoolHeadroom = z.infer<typeof headroomStatusSchema>
+
+const announcedStatusSchema = z.object({
+  schedule: z
+    .string()
+    .max(63)
+    .optional()
+    .describe('Its name; absent where one ends and spec.minReplicas of the autoscaler holds again.'),
+  startsAt: timestamp.describe('When the nodes are asked for.'),
+  nodes: count('How many the pool does not have yet.'),
+  by: z
+    .enum(['ProvisioningRequest', 'Headroom', 'Nothing'])
+    .describe(
+      'Who has their hosts made before: Cluster Autoscaler, asked by a ProvisioningRequest; or what spec.headroom keeps.',
+    ),
+  message: z.string().max(2_048).optional().describe('What Cluster Autoscaler says, or why it is not asked.'),
+})
+export type PoolAnnounced = z.infer<typeof announcedStatusSchema>
+/** What is announced, whoever makes room for it. */
+export type Announcement = Omit<PoolAnnounced, 'by' | 'message'>
 
 const rtcNodePoolStatusSchema = z
   .object({
@@ -255,6 +275,9 @@ const rtcNodePoolStatusSchema = z
     headroom: headroomStatusSchema
       .optional()
       .describe('Room that is kept on hosts; there only if spec.headroom is set.'),
+    announced: announcedStatusSchema
+      .optional()
+      .describe('Nodes that a schedule of its autoscaler asks for soon; there from shortly before it begins.'),
     conditions: conditionsSchema.optional(),
   })
   .describe('How this pool is; written by the operator only.')

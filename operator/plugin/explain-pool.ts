@@ -11,7 +11,7 @@ import { type EventRead, type Explanation, fact, problem, type Sentence, toldBy 
 import { type Members, membersOf, type Standing } from './members.ts'
 import { poolRemedies, remedyFor } from './remedies.ts'
 import { whoSet, writerText } from './who-set.ts'
-import { ago, counted, listed, people } from './words.ts'
+import { ago, counted, listed, people, sinceMs, spanOf } from './words.ts'
 
 export interface PoolEvidence {
   readonly pool: RTCNodePool
@@ -38,6 +38,7 @@ export function explainPool(evidence: PoolEvidence): Explanation {
       ...unanswered(pool),
       ...judged(pool),
       ...rollOut(pool),
+      ...announced(evidence),
       ...inTheWay(evidence, members),
       ...onTop(evidence, members),
     ],
@@ -157,6 +158,20 @@ function rollOut({ metadata, spec, status }: RTCNodePool): Sentence[] {
           ),
         ]),
   ]
+}
+
+/** What a schedule asks for soon, and who has its hosts made. */
+function announced({ pool, now }: PoolEvidence): Sentence[] {
+  const it = pool.status?.announced
+  if (it === undefined) return []
+  const who = it.schedule === undefined ? 'minReplicas of its autoscaler' : `schedule “${it.schedule}”`
+  const inMs = -(sinceMs(it.startsAt, now) ?? 0)
+  const when = inMs > 0 ? `in ${spanOf(inMs)}` : 'now'
+  const words = it.message === undefined ? '' : `: ${it.message}`
+  const asked = `${who} asks for ${counted(it.nodes, 'node')} more ${when}`
+  return it.by === 'Nothing'
+    ? [problem(`${asked}, and no hosts are made for them before${words}`, 'keep room by spec.headroom: {nodes: auto}')]
+    : [fact(`${asked}; room on hosts is made by ${it.by === 'Headroom' ? 'spec.headroom' : it.by}${words}`)]
 }
 
 const MOST_NODES = 5

@@ -160,9 +160,9 @@ async function tell(status: RTCNodePoolStatus, { at, deps, writers }: Reconcile)
   if (standstill !== undefined) deps.events.record(pool, standstill)
 }
 
-/** Head-room is told by another controller (operator/cluster/headroom). */
+/** Of room on hosts others tell (operator/cluster/headroom and announced). */
 function ownPart(status: RTCNodePoolStatus): RTCNodePoolStatus {
-  const { headroom: _, ...own } = status
+  const { headroom: _, announced: __, ...own } = status
   return own
 }
 

@@ -12,13 +12,14 @@ export interface Bounds {
   /** The schedules that `min` and `ideal` are of; undefined: of none. */
   readonly minBy: string | undefined
   readonly idealBy: string | undefined
-  /** Until then nothing of this changes. */
+  /** From when on a schedule last began or ended, and until when none does. */
+  readonly since: Instant
   readonly until: Instant
   /** One line for each cron line or zone that cannot be read. */
   readonly complaints: readonly string[]
 }
 
-type Scheduled = Pick<RTCAutoscalerSpec, 'minReplicas' | 'maxReplicas' | 'schedules'>
+export type Scheduled = Pick<RTCAutoscalerSpec, 'minReplicas' | 'maxReplicas' | 'schedules'>
 
 interface Known extends Bounds {
   readonly from: Instant
@@ -30,7 +31,7 @@ const lastKnown = new WeakMap<Scheduled, Known>()
 export function boundsOf(spec: Scheduled, now: Instant): Bounds {
   const before = lastKnown.get(spec)
   if (before !== undefined && now >= before.from && now < before.until) return before
-  const known = { ...worked(spec, now), from: now }
+  const known = { ...lookUpBounds(spec, now), from: now }
   lastKnown.set(spec, known)
   return known
 }
@@ -42,17 +43,20 @@ export const scheduleComplaints = (schedules: readonly Schedule[]): readonly str
     return Array.isArray(read) ? read : []
   })
 
-function worked(spec: Scheduled, now: Instant): Bounds {
+/** As `boundsOf`, and remembers nothing: for moments to come, which would drive what holds now out of memory. */
+export function lookUpBounds(spec: Scheduled, now: Instant): Bounds {
   const complaints: string[] = []
   const holding: Schedule[] = []
-  let until = Number.POSITIVE_INFINITY
+  let [since, until] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
   for (const [i, schedule] of spec.schedules.entries()) {
     const read = readSchedule(schedule, `spec.schedules[${i}]`)
     if (Array.isArray(read)) {
       complaints.push(...read)
       continue
     }
-    if (last(read.start, now) > last(read.end, now)) holding.push(schedule)
+    const [began, ended] = [last(read.start, now), last(read.end, now)]
+    if (began > ended) holding.push(schedule)
+    since = Math.max(since, began, ended)
     until = Math.min(until, next(read.start, now), next(read.end, now))
   }
   const min = ofLargest(holding, 'minReplicas')
@@ -64,6 +68,7 @@ function worked(spec: Scheduled, now: Instant): Bounds {
     ideal: Math.min(max, ideal?.replicas ?? 0),
     minBy: min?.name,
     idealBy: ideal?.name,
+    since: instant(since),
     until: instant(until),
     complaints,
   }

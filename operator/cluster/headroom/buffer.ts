@@ -17,10 +17,3 @@ export const capacityBufferType: ResourceType<CapacityBuffer> = {
 
 /** The strategy by which room is made before anybody needs it. */
 export const ACTIVE_CAPACITY = 'buffer.x-k8s.io/active-capacity'
-
-export const podTemplateType: ResourceType<KubeObject> = {
-  apiVersion: 'v1',
-  kind: 'PodTemplate',
-  plural: 'podtemplates',
-  namespaced: true,
-}

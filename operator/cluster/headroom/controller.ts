@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../ambient/clock.ts'
 import type { Pod } from '../../api/core.ts'
-import { FIELD_MANAGER, labels } from '../../api/marks.ts'
+import { FIELD_MANAGER } from '../../api/marks.ts'
 import { type KubeObject, keyOf, type ObjectKey, objectKey } from '../../api/meta.ts'
 import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { RTCNodeClass } from '../../api/rtcnodeclass.ts'
@@ -13,23 +13,22 @@ import { type ControllerSpec, type ReconcileResult, watchCache, whenCaughtUp } f
 import { isAlreadyExists, isRefusal } from '../../kube/errors.ts'
 import type { Expectations } from '../../kube/expectations.ts'
 import { isServed } from '../../kube/optional.ts'
-import { controllerOf } from '../../kube/owner.ts'
 import { type RetryWait, waitAfterRefusal } from '../../kube/refusal.ts'
 import type { ResourceClient } from '../../kube/resource.ts'
 import type { ServerClock } from '../../kube/server-clock.ts'
-import type { Indexes } from '../../kube/store.ts'
 import type { HostSignals } from '../disruption.ts'
 import type { MakerEvents } from '../maker-events.ts'
 import { whyNoHost } from '../pending.ts'
 import { isGoing } from '../reaction.ts'
 import { type PlaceSettings, placeFor } from './balloon.ts'
 import type { CapacityBuffer } from './buffer.ts'
+import { keptFor, own, poolsOf } from './owned.ts'
 import { type Act, bufferName, type HeadroomView, planHeadroom } from './plan.ts'
 
 export interface HeadroomDeps {
   readonly poolCache: Cache<RTCNodePool>
   readonly classCache: Cache<RTCNodeClass>
-  /** Pods that keep places. */
+  /** Pods that keep places; with the indexes of owned.ts. */
   readonly balloonCache: Cache<Pod>
   /** Of a kind that may not be served. */
   readonly bufferCache: Cache<CapacityBuffer>
@@ -50,15 +49,6 @@ export interface HeadroomDeps {
   readonly serverClock: ServerClock
 }
 
-/** Name of an index that the cache of balloons must have. */
-const byPool = 'pool'
-export const balloonIndexes: Indexes<Pod> = { [byPool]: pod => [poolOf(pod)].filter(key => key !== undefined) }
-
-const poolOf = ({ metadata }: KubeObject): ObjectKey | undefined => {
-  const name = metadata.labels?.[labels.headroom]
-  return name === undefined ? undefined : objectKey(name, metadata.namespace)
-}
-
 /** What is written here is nobody else's: the pool's own status is applied by another hand and keeps it. */
 const STATUS_MANAGER = `${FIELD_MANAGER}-headroom`
 
@@ -66,15 +56,13 @@ type Refusals = Map<ObjectKey, RetryWait & { readonly message: string }>
 
 export function headroomController(deps: HeadroomDeps): ControllerSpec {
   const refusals: Refusals = new Map()
-  const ofObject = (change: { old?: KubeObject; new?: KubeObject }): ObjectKey[] =>
-    [change.new ?? change.old].flatMap(object => (object && poolOf(object)) ?? [])
   return {
     name: 'headroom',
     workers: 2,
     watches: [
       watchCache(deps.poolCache, ({ key, old, new: now }) => (factsOf(old) === factsOf(now) ? [] : [key])),
-      watchCache(deps.balloonCache, ofObject),
-      watchCache(deps.bufferCache, ofObject),
+      watchCache(deps.balloonCache, poolsOf),
+      watchCache(deps.bufferCache, poolsOf),
       watchCache(deps.classCache, ({ key, old, new: now }) =>
         old?.metadata.generation === now?.metadata.generation ? [] : keysOfClass(deps, key),
       ),
@@ -114,7 +102,9 @@ const resultOf = (acts: readonly Act[], lookAgainMs: number | undefined): Reconc
 
 /** Pools write their status whenever a node comes or goes. */
 const factsOf = (pool: RTCNodePool | undefined): string =>
-  JSON.stringify(pool && [pool.metadata.generation, pool.metadata.deletionTimestamp, pool.status?.headroom])
+  JSON.stringify(
+    pool && [pool.metadata.generation, pool.metadata.deletionTimestamp, pool.status?.headroom, pool.status?.announced],
+  )
 
 const keysOfClass = ({ poolCache }: HeadroomDeps, className: string): ObjectKey[] =>
   [...poolCache.list()]
@@ -145,8 +135,7 @@ function viewOf(
     pool,
     autoscaler: autoscalerOf(key),
     place: nodeClass && placeFor(pool, podSpecOf(nodeClass), settings),
-    // Labels can be put on anything.
-    balloons: balloonCache.byIndex(byPool, key).filter(pod => own(pool, pod) !== undefined),
+    balloons: keptFor(pool, key, balloonCache),
     buffer: own(pool, bufferCache.get(bufferKey)),
     buffersServed: isServed(bufferCache, bufferKey),
     isOnGoingHost: ({ spec: { nodeName } }) => nodeName !== undefined && isGoing(hostSignals.of(nodeName)),
@@ -158,9 +147,6 @@ function viewOf(
     now,
   }
 }
-
-const own = <T extends KubeObject>(pool: RTCNodePool, object: T | undefined): T | undefined =>
-  object !== undefined && controllerOf(object)?.uid === pool.metadata.uid ? object : undefined
 
 /** Resolves with the API server's words when it would not take something, or has something of that name already. */
 async function carryOut(

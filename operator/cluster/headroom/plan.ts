@@ -2,7 +2,7 @@
 // the pool's status says of it. Pure; controller.ts carries it out.
 import { fromTimestamp, type Instant, toTimestamp } from '../../ambient/clock.ts'
 import type { Pod } from '../../api/core.ts'
-import { annotations, labels } from '../../api/marks.ts'
+import { annotations } from '../../api/marks.ts'
 import type { KubeObject, Uid } from '../../api/meta.ts'
 import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { PoolHeadroom, RTCNodePool } from '../../api/rtcnodepool.ts'
@@ -10,8 +10,9 @@ import { conditionOf } from '../../kube/conditions.ts'
 import { ownerReferenceTo } from '../../kube/owner.ts'
 import { compact } from '../../kube/status.ts'
 import type { Place } from './balloon.ts'
-import { ACTIVE_CAPACITY, type CapacityBuffer, capacityBufferType, podTemplateType } from './buffer.ts'
-import { wantedPlaces } from './size.ts'
+import { ACTIVE_CAPACITY, type CapacityBuffer, capacityBufferType } from './buffer.ts'
+import { announcedPlaces, wantedPlaces } from './size.ts'
+import { marked, templateManifest } from './template.ts'
 
 export interface HeadroomView {
   readonly pool: RTCNodePool
@@ -54,10 +55,10 @@ const LOOK_MS = 30_000
 /** A host that takes pods though it goes, or a kubelet that takes none, would have them made anew as fast as they are deleted. */
 const LEAST_AGE_MS = 30_000
 /** Products bring the CRD with their feature off; whoever has it on looks at a buffer within seconds. */
-const UNREAD_AFTER_MS = 120_000
+export const UNREAD_AFTER_MS = 120_000
 const UNREAD = 'nobody acts on CapacityBuffers, so pods keep the room'
 /** Of a message; the schema of the pool takes no more. */
-const MOST_CHARACTERS = 2_048
+export const MOST_CHARACTERS = 2_048
 
 export function planHeadroom(view: HeadroomView): HeadroomPlan {
   const { pool, refusal } = view
@@ -94,6 +95,7 @@ function withRoom(view: HeadroomView): HeadroomPlan {
       ready,
       by: isByBuffer ? 'CapacityBuffer' : 'Balloons',
       message: message?.slice(0, MOST_CHARACTERS),
+      announced: announcedPlaces(pool) || undefined,
       changedAt: before?.wanted === wanted ? before.changedAt : toTimestamp(view.now),
     }),
     lookAgainMs: LOOK_MS,
@@ -118,8 +120,8 @@ interface Kept {
   readonly acts: readonly Act[]
 }
 
-const isThere = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
-const ageMs = ({ metadata }: KubeObject, now: Instant): number =>
+export const isThere = ({ metadata }: KubeObject): boolean => metadata.deletionTimestamp === undefined
+export const ageMs = ({ metadata }: KubeObject, now: Instant): number =>
   now - (fromTimestamp(metadata.creationTimestamp) ?? now)
 
 function byBalloons(view: HeadroomView, wanted: number): Kept {
@@ -204,14 +206,13 @@ function byBuffer({ pool, place, buffer }: HeadroomView, wanted: number): Kept {
   if (buffer.spec.replicas !== wanted) acts.push({ do: 'resize-buffer', object: buffer, replicas: wanted })
   // Perhaps it has no template: it was never made, or went with a buffer of the same name. Nobody here may read them.
   if (resolved?.status === 'False')
-    acts.push({ do: 'create-template', manifest: templateManifest(pool, place, buffer.metadata.uid) })
+    acts.push({ do: 'create-template', manifest: templateOf(pool, place, buffer.metadata.uid) })
   return { ...told, acts }
 }
 
 export const bufferName = ({ metadata }: RTCNodePool): string => `${metadata.name}-headroom`
 const templateName = (pool: RTCNodePool, { metadata }: Place): string =>
   `${bufferName(pool)}-${metadata.annotations[annotations.headroomHash]}`
-const marked = ({ metadata: { namespace, name } }: RTCNodePool) => ({ namespace, labels: { [labels.headroom]: name } })
 
 const createBuffer = (pool: RTCNodePool, place: Place, replicas: number): Act => ({
   do: 'create-buffer',
@@ -221,18 +222,10 @@ const createBuffer = (pool: RTCNodePool, place: Place, replicas: number): Act =>
     metadata: { name: bufferName(pool), ...marked(pool), ownerReferences: [ownerReferenceTo(pool, false)] },
     spec: { provisioningStrategy: ACTIVE_CAPACITY, podTemplateRef: { name: templateName(pool, place) }, replicas },
   },
-  templateOwnedBy: uid => templateManifest(pool, place, uid),
+  templateOwnedBy: uid => templateOf(pool, place, uid),
 })
 
-const templateManifest = (pool: RTCNodePool, place: Place, uid: Uid): object => ({
-  apiVersion: podTemplateType.apiVersion,
-  kind: podTemplateType.kind,
-  metadata: {
-    name: templateName(pool, place),
-    ...marked(pool),
-    ownerReferences: [
-      { apiVersion: capacityBufferType.apiVersion, kind: capacityBufferType.kind, name: bufferName(pool), uid },
-    ],
-  },
-  template: place,
-})
+const templateOf = (pool: RTCNodePool, place: Place, uid: Uid): object => {
+  const { apiVersion, kind } = capacityBufferType
+  return templateManifest(pool, place, templateName(pool, place), { apiVersion, kind, name: bufferName(pool), uid })
+}

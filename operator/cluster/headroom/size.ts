@@ -1,10 +1,11 @@
-// How much room is kept on hosts for a pool: what people ask for, or what demand grows by while a host is made. Pure; asked by plan.ts.
+// How much room is kept on hosts for a pool: what people ask for, or what demand grows by while a host is made and what schedules ask
+// for soon. Pure; asked by plan.ts.
 import { fromTimestamp, type Instant } from '../../ambient/clock.ts'
 import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { PoolHeadroom, RTCNodePool } from '../../api/rtcnodepool.ts'
 
 /** A pod of twenty seconds on a host of two minutes, until a host has been made and its time was measured. */
-const HOST_SECONDS = 150
+export const HOST_SECONDS = 150
 /** Where nobody works out what the load needs. */
 const SHARE_WITHOUT_AUTOSCALER = 0.1
 /** Not more than so many of the nodes there are: a burst beyond doubles the pool in one lead time. */
@@ -14,19 +15,25 @@ export const FALLS_AFTER_MS = 600_000
 
 /** Places for nodes. `before`: what the status says; `autoscaler`: that which scales the pool. */
 export function wantedPlaces(
-  { spec }: RTCNodePool,
+  pool: RTCNodePool,
   autoscaler: RTCAutoscaler | undefined,
   before: PoolHeadroom | undefined,
   now: Instant,
 ): number {
-  const asked = spec.headroom?.nodes ?? 0
+  const asked = pool.spec.headroom?.nodes ?? 0
   if (typeof asked === 'number') return asked
-  const wanted = forGrowth(spec.replicas, autoscaler)
+  const wanted = Math.max(forGrowth(pool.spec.replicas, autoscaler), announcedPlaces(pool))
   if (before === undefined || wanted >= before.wanted) return wanted
+  // The nodes it was for have it now, or will not come.
+  if (before.wanted === before.announced) return wanted
   const changedAt = fromTimestamp(before.changedAt)
   const mayFall = changedAt === undefined || now - changedAt >= FALLS_AFTER_MS
   return mayFall ? Math.max(wanted, before.wanted - 1) : before.wanted
 }
+
+/** Those that people ask for by a schedule, however many; see operator/cluster/announced. */
+export const announcedPlaces = ({ spec, status }: RTCNodePool): number =>
+  spec.headroom?.nodes === 'auto' && status?.announced?.by === 'Headroom' ? status.announced.nodes : 0
 
 function forGrowth(replicas: number, autoscaler: RTCAutoscaler | undefined): number {
   if (replicas === 0) return 0

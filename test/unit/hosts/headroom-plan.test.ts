@@ -64,6 +64,18 @@ test('the status tells what is there, by what, and what the rest waits for; no t
   assert.deepEqual(later.status, status)
 })
 
+test('what is announced is kept, told apart, and given up at once when it is over', () => {
+  const pool = poolWith('auto')
+  const announced = { startsAt: toTimestamp(at(300)), nodes: 3, by: 'Headroom' } as const
+  const announcing = { ...pool, status: { ...pool.status!, announced } }
+  const { acts, status } = planHeadroom(view({ pool: announcing }))
+  assert.deepEqual([acts.length, status?.wanted, status?.announced], [3, 3, 3])
+  const balloons = [1, 2, 3].map(number => balloon(number, { host: 'a' }))
+  const after = planHeadroom(view({ pool: poolWith('auto', 10, status), balloons }))
+  assert.deepEqual([after.acts.map(act => act.do), after.status?.wanted], [['delete-balloon', 'delete-balloon'], 1])
+  assert.ok(!('announced' in after.status!))
+})
+
 test('no wish: whatever keeps room goes, and the status says nothing', () => {
   const plan = planHeadroom(view({ pool: poolWith(undefined), balloons: [balloon(1)], buffer: aBuffer() }))
   assert.deepEqual([plan.acts.map(act => act.do), plan.status], [['delete-balloon', 'delete-buffer'], undefined])

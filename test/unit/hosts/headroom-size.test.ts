@@ -58,3 +58,19 @@ test('how much: it rises at once, and falls one by one, late', () => {
   assert.equal(wanted(quiet, FALLS_AFTER_MS - 1_000), 3)
   assert.equal(wanted(quiet, FALLS_AFTER_MS), 2)
 })
+
+test('how much: what a schedule announces, whatever its share, where nobody else has its hosts made', () => {
+  const quiet = autoscaler({ terms: growing(0), leadTime: { coldSeconds: 180 } })
+  const pool = (by: 'Headroom' | 'ProvisioningRequest', nodes: number, headroom: number | 'auto' = 'auto') => {
+    const one = poolWith(headroom)
+    return { ...one, status: { ...one.status!, announced: { startsAt: toTimestamp(at(300)), nodes, by } } }
+  }
+  const wanted = (of: RTCNodePool, before?: PoolHeadroom) => wantedPlaces(of, quiet, before, at(1))
+  assert.equal(wanted(pool('Headroom', 26)), 26)
+  assert.equal(wanted(pool('ProvisioningRequest', 26)), 1)
+  assert.equal(wanted(pool('Headroom', 26, 3)), 3, 'people say how much')
+  const before = { ...told(26, 0), announced: 26 }
+  assert.equal(wanted(pool('Headroom', 9), before), 9, 'pods take the places of the others')
+  assert.equal(wanted(poolWith('auto'), before), 1, 'all of it falls when it is over')
+  assert.equal(wanted(poolWith('auto'), { ...told(5, 0), announced: 3 }), 5, 'what it grows by is given back late')
+})

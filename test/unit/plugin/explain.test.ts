@@ -107,6 +107,24 @@ test('a pool that no operator has looked at is a problem, and so is every alarm'
   assert.equal(problemsOf(ofPool({ pool: pool(1, [...complete, ...alarms]) })).length, 3)
 })
 
+test('a pool for which a schedule announces nodes says when, how many, and who has their hosts made', () => {
+  const announced = { schedule: 'all-hands', startsAt: timeAt(NOW + 240), nodes: 8, message: 'Accepted: it is' }
+  const told = (by: 'ProvisioningRequest' | 'Headroom' | 'Nothing', change = {}) =>
+    ofPool({ pool: pool(1, complete, { status: { announced: { ...announced, by, ...change } } }) })
+  const asked = told('ProvisioningRequest')
+  says(
+    asked,
+    /schedule “all-hands” asks for 8 nodes more in 4 min; room on hosts is made by ProvisioningRequest: Accepted/,
+  )
+  assert.deepEqual(problemsOf(asked), [])
+  says(
+    told('Headroom', { startsAt: timeAt(NOW - 5) }),
+    /asks for 8 nodes more now; room on hosts is made by spec.headroom/,
+  )
+  assert.equal(problemsOf(told('Nothing')).length, 1)
+  says(told('ProvisioningRequest', { schedule: undefined }), /minReplicas of its autoscaler asks for 8/)
+})
+
 test('a pinned pool says how the pin is taken off', () => {
   const explanation = ofPool({ pool: pool(1, complete, { strategy: { pinnedRevision: 2 } }) })
   says(explanation, /made from revision 2.*\n {4}→ .*kubectl rtc rollout unpin eu/)
