@@ -2,6 +2,7 @@
 
 import { BUDGET_NAME } from '../../../operator/cluster/protection/budget.ts'
 import { anyKind } from '../../cluster/crds.ts'
+import { provisioningRequestCrd } from '../../cluster/provisioning-requests.ts'
 import { until } from '../../cluster/until.ts'
 import type { AutoscalerScene } from '../autoscaler/autoscaler-scene.ts'
 import { type Pair, roles } from '../faults/pair.ts'
@@ -26,6 +27,7 @@ export async function playStories(scene: AutoscalerScene, apply: Apply, operator
   await replicasAreSet(scene, apply)
   await itRollsOut(scene)
   await roomIsKept(scene, apply)
+  await aScheduleIsAnnounced(scene, apply)
   await theLeaderLeaves(scene, operators)
   await everythingGoes(scene)
 }
@@ -139,6 +141,19 @@ async function roomIsKept(scene: AutoscalerScene, apply: Apply): Promise<void> {
   )
   await scene.patchPool(pool, { headroom: null })
   await scene.kubectl('wait', 'capacitybuffer', `${pool}-headroom`, '--for=delete', '--timeout=50s')
+}
+
+/** Its room is asked for as soon as the cluster serves that kind, and no more when nobody announces it. */
+async function aScheduleIsAnnounced(scene: AutoscalerScene, apply: Apply): Promise<void> {
+  await apply(provisioningRequestCrd)
+  const startsAt = new Date(Date.now() + 180_000)
+  const line = (hours: number) => `${startsAt.getUTCMinutes()} ${(startsAt.getUTCHours() + hours) % 24} * * *`
+  const schedules = [{ name: 'event', start: line(0), end: line(1), minReplicas: 5 }]
+  const autoscaler = await scene.applyAutoscaler({ spec: { minReplicas: 2, schedules } })
+  const areThere = async () => (await scene.kubectl('get', 'provreq', '-o', 'name')) !== ''
+  await until('a request', areThere, { withinMs: 100_000, everyMs: 500 })
+  await scene.kubectl('delete', 'rtca', autoscaler)
+  await until('no request', async () => !(await areThere()), { withinMs: 50_000, everyMs: 500 })
 }
 
 async function theLeaderLeaves(scene: AutoscalerScene, operators: Pair<Operator>): Promise<void> {
