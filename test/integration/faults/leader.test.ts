@@ -30,8 +30,9 @@ suiteIn(startPair, 'leaders', 1, promise => {
     await scene.expectReason(leaving, 'WaitingForSessions')
     const { leader, standby } = await roles(operator)
     leader.pause()
-    const written = leader.gate.writes.length
     await until('the standby to lead', () => leads(standby), { withinMs: 60_000 })
+    // Not before: an event may have been under way when it was paused.
+    const written = leader.gate.writes.length
     // Things happen that the sleeper would like to write about, by what it last knew.
     await cordon(scene, busy, true)
     await scene.expectReason(busy, 'Cordoned')
