@@ -6,7 +6,7 @@ export const agentNodeOptions = '--jitless --max-semi-space-size=1 --v8-pool-siz
 
 /** The operator with 10,000 nodes holds about 150 MB; a known limit makes the heap grow by half at a time, not fourfold. */
 export const operatorEnvironment = {
-  NODE_OPTIONS: '--max-old-space-size=512 --max-semi-space-size=2',
+  NODE_OPTIONS: '--max-old-space-size=768 --max-semi-space-size=2',
   // Each thread of glibc would keep memory of its own, and what was needed at the start would never be given back.
   MALLOC_ARENA_MAX: '1',
   MALLOC_TRIM_THRESHOLD_: '131072',
