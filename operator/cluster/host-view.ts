@@ -3,6 +3,7 @@
 import type { Instant } from '../ambient/clock.ts'
 import type { Host, PodCondition } from '../api/core.ts'
 import type { KubeObject } from '../api/meta.ts'
+import { coreEventType } from '../kube/events.ts'
 import type { ResourceType } from '../kube/resource.ts'
 import type { Indexes } from '../kube/store.ts'
 import { TERMINATION_TIMESTAMP } from './signals.ts'
@@ -33,13 +34,7 @@ export interface HostEvent extends KubeObject {
   readonly series?: { readonly lastObservedTime?: string }
 }
 
-export const hostEventType: ResourceType<HostEvent> = {
-  apiVersion: 'v1',
-  kind: 'Event',
-  plural: 'events',
-  namespaced: true,
-  withoutBookmarks: true,
-}
+export const hostEventType: ResourceType<HostEvent> = coreEventType
 /** Where events about what has no namespace are kept, and which of them are about hosts. */
 export const hostEvents = {
   namespace: 'default',

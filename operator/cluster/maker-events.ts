@@ -2,18 +2,13 @@
 // cluster that does not let us read events, or has nobody who makes hosts, simply has none.
 import { type ObjectKey, objectKey } from '../api/meta.ts'
 import type { Cache } from '../kube/cache.ts'
+import { coreEventType } from '../kube/events.ts'
 import type { ResourceType } from '../kube/resource.ts'
 import { compact } from '../kube/status.ts'
 import type { Change, Indexes } from '../kube/store.ts'
 import { claimIn, type MakerEvent } from './pending.ts'
 
-export const makerEventType: ResourceType<MakerEvent> = {
-  apiVersion: 'v1',
-  kind: 'Event',
-  plural: 'events',
-  namespaced: true,
-  withoutBookmarks: true,
-}
+export const makerEventType: ResourceType<MakerEvent> = coreEventType
 
 /** What the two watches select, and what they are called: they are of one kind. */
 export const saidOf = {

@@ -24,6 +24,15 @@ export const eventType: ResourceType<KubeEvent> = {
   namespaced: true,
 }
 
+/** Events of others in the form that all of them can be read in; who reads them says what of it. */
+export const coreEventType = {
+  apiVersion: 'v1',
+  kind: 'Event',
+  plural: 'events',
+  namespaced: true,
+  withoutBookmarks: true,
+} as const
+
 export interface Happening {
   type: 'Normal' | 'Warning'
   /** Why, as one CamelCase word. */

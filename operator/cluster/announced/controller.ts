@@ -1,8 +1,6 @@
 // The shell around plan.ts: caches → what is announced for a pool → a few writes → the pool's status and an event. Started by run.ts;
 // leadership, the queue and retries are the runtime's (operator/kube).
-import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../ambient/clock.ts'
-import { FIELD_MANAGER } from '../../api/marks.ts'
 import { type KubeObject, keyOf, type ObjectKey, objectKey } from '../../api/meta.ts'
 import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { RTCAutoscalerSpec } from '../../api/rtcautoscaler-spec.ts'
@@ -10,15 +8,16 @@ import type { RTCNodeClass } from '../../api/rtcnodeclass.ts'
 import type { Announcement, PoolAnnounced, RTCNodePool } from '../../api/rtcnodepool.ts'
 import type { Cache } from '../../kube/cache.ts'
 import { type ControllerSpec, type Watch, watchCache, whenCaughtUp } from '../../kube/controller.ts'
-import { isAlreadyExists, isRefusal } from '../../kube/errors.ts'
 import type { EventRecorder } from '../../kube/events.ts'
 import type { Expectations } from '../../kube/expectations.ts'
 import { isServed } from '../../kube/optional.ts'
-import { type RetryWait, waitAfterRefusal } from '../../kube/refusal.ts'
+import { type Refusals, refusalOf, refusalsByKey } from '../../kube/refusal.ts'
 import type { ResourceClient } from '../../kube/resource.ts'
 import type { ServerClock } from '../../kube/server-clock.ts'
 import { type PlaceSettings, placeFor } from '../headroom/balloon.ts'
 import { keptFor, poolsOf } from '../headroom/owned.ts'
+import { createTemplate } from '../headroom/template.ts'
+import { tellPart } from '../headroom/told.ts'
 import { type Act, type AnnouncedView, leadMsOf, planAnnounced } from './plan.ts'
 import type { ProvisioningRequest } from './request.ts'
 
@@ -54,13 +53,8 @@ export interface AnnouncedDeps {
   readonly serverClock: ServerClock
 }
 
-/** What is written here is nobody else's. */
-const STATUS_MANAGER = `${FIELD_MANAGER}-announced`
-
-type Refusals = Map<ObjectKey, RetryWait & { readonly message: string }>
-
 export function announcedController(deps: AnnouncedDeps): ControllerSpec {
-  const refusals: Refusals = new Map()
+  const refusals = refusalsByKey(deps.clock)
   return {
     name: 'announced',
     workers: 2,
@@ -80,7 +74,7 @@ export function announcedController(deps: AnnouncedDeps): ControllerSpec {
       const pool = deps.poolCache.get(key)
       const now = deps.serverClock.now()
       if (pool === undefined) {
-        refusals.delete(key)
+        refusals.forget(key)
         deps.expectations.forget(key)
         return {}
       }
@@ -89,12 +83,12 @@ export function announcedController(deps: AnnouncedDeps): ControllerSpec {
       const { acts, status, lookAgainMs } = planAnnounced(view)
       log.debug('planned', { acts: acts.map(act => act.do), nodes: status?.nodes, by: status?.by })
       for (const act of acts) {
-        const refusal = await carryOut(pool, act, deps, signal)
+        const refusal = await refusalOf(carryOut(pool, act, deps, signal))
         if (refusal === undefined) continue
-        refusals.set(key, { message: refusal, ...waitAfterRefusal(refusals.get(key), deps.clock) })
+        refusals.note(key, refusal)
         return { lookAgainMs: 0 }
       }
-      if (view.refusal?.retryInMs === 0) refusals.delete(key)
+      if (view.refusal?.retryInMs === 0) refusals.forget(key)
       await tell(pool, status, deps, signal)
       const isQuiet = view.refusal === undefined && !deps.autoscalerOf(key)?.spec.schedules.length
       return isQuiet ? {} : { lookAgainMs }
@@ -117,7 +111,7 @@ const keysAnnounced = ({ poolCache }: AnnouncedDeps, className: string): ObjectK
 function viewOf(
   pool: RTCNodePool,
   now: AnnouncedView['now'],
-  { classCache, requestCache, podSpecOf, settings, clock, ...deps }: AnnouncedDeps,
+  { classCache, requestCache, podSpecOf, settings, ...deps }: AnnouncedDeps,
   refusals: Refusals,
 ): AnnouncedView {
   const key = keyOf(pool)
@@ -128,74 +122,51 @@ function viewOf(
       ? deps.announcedNodes(autoscaler.spec, spec.replicas, now, leadMsOf(autoscaler, status?.announced, now))
       : undefined
   const nodeClass = announced && classCache.get(spec.template.spec.className as ObjectKey)
-  const refused = refusals.get(key)
   return {
     pool,
     announced,
     place: nodeClass && placeFor(pool, podSpecOf(nodeClass), settings),
     requests: keptFor(pool, key, requestCache),
     areServed: isServed(requestCache, key),
-    refusal: refused && { message: refused.message, retryInMs: Math.max(0, refused.retryAt - clock.monotonic()) },
+    refusal: refusals.of(key),
     now,
   }
 }
 
-/** Resolves with the API server's words when it would not take something, or has something of that name already. */
 async function carryOut(
   pool: RTCNodePool,
   act: Act,
   { requests, podTemplates, expectations }: AnnouncedDeps,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<void> {
   const by = keyOf(pool)
-  try {
-    switch (act.do) {
-      case 'create-request': {
-        const { kind, metadata } = await requests.create(act.manifest, { signal })
-        expectations.wrote({ by, kind, key: keyOf({ metadata }), resourceVersion: metadata.resourceVersion })
-        await createTemplate(act.templateOwnedBy(metadata.uid))
-        break
-      }
-      case 'create-template':
-        await createTemplate(act.manifest)
-        break
-      case 'delete-request': {
-        const { kind, metadata } = act.object
-        await requests.delete(keyOf(act.object), { uid: metadata.uid, signal })
-        expectations.deleted({ by, kind, key: keyOf({ metadata }), uid: metadata.uid })
-      }
+  switch (act.do) {
+    case 'create-request': {
+      const { kind, metadata } = await requests.create(act.manifest, { signal })
+      expectations.wrote({ by, kind, key: keyOf({ metadata }), resourceVersion: metadata.resourceVersion })
+      await createTemplate(podTemplates, act.templateOwnedBy(metadata.uid), signal)
+      break
     }
-  } catch (error) {
-    if (isRefusal(error) || isAlreadyExists(error)) return error.message
-    throw error
-  }
-  return undefined
-
-  async function createTemplate(manifest: object): Promise<void> {
-    await podTemplates.create(manifest, { signal }).catch((error: unknown) => {
-      if (!isAlreadyExists(error)) throw error
-    })
+    case 'create-template':
+      await createTemplate(podTemplates, act.manifest, signal)
+      break
+    case 'delete-request': {
+      const { kind, metadata } = act.object
+      await requests.delete(keyOf(act.object), { uid: metadata.uid, signal })
+      expectations.deleted({ by, kind, key: keyOf({ metadata }), uid: metadata.uid })
+    }
   }
 }
 
 async function tell(
   pool: RTCNodePool,
   announced: PoolAnnounced | undefined,
-  { pools, expectations, events }: AnnouncedDeps,
+  deps: AnnouncedDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  const before = pool.status?.announced
-  if (isDeepStrictEqual(before, announced)) return
-  const { apiVersion, kind } = pool
-  const { name, namespace, uid } = pool.metadata
-  const told = await pools.apply(
-    keyOf(pool),
-    { apiVersion, kind, metadata: { name, namespace, uid }, status: announced === undefined ? {} : { announced } },
-    { fieldManager: STATUS_MANAGER, force: true, subresource: 'status', signal },
-  )
-  expectations.wrote({ by: keyOf(pool), kind, key: keyOf(pool), resourceVersion: told.metadata.resourceVersion })
-  if (announced === undefined || before?.startsAt === announced.startsAt) return
-  events.record(pool, { type: 'Normal', reason: 'Announced', action: 'MakeRoom', note: inWords(announced) })
+  const isNews = await tellPart(pool, 'announced', announced, deps, signal)
+  if (!isNews || announced === undefined || pool.status?.announced?.startsAt === announced.startsAt) return
+  deps.events.record(pool, { type: 'Normal', reason: 'Announced', action: 'MakeRoom', note: inWords(announced) })
 }
 
 const inWords = ({ schedule, startsAt, nodes, by, message }: PoolAnnounced): string => {

@@ -7,6 +7,7 @@ import type { Uid } from '../../api/meta.ts'
 import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { Announcement, PoolAnnounced, RTCNodePool } from '../../api/rtcnodepool.ts'
 import { ownerReferenceTo } from '../../kube/owner.ts'
+import type { Refusal } from '../../kube/refusal.ts'
 import { compact } from '../../kube/status.ts'
 import type { Place } from '../headroom/balloon.ts'
 import { ageMs, isThere, MOST_CHARACTERS, UNREAD_AFTER_MS } from '../headroom/plan.ts'
@@ -25,7 +26,7 @@ export interface AnnouncedView {
   /** The cluster serves ProvisioningRequests. */
   readonly areServed: boolean
   /** The API server's last no. Until it is time nothing is asked. */
-  readonly refusal: { readonly message: string; readonly retryInMs: number } | undefined
+  readonly refusal: Refusal | undefined
   readonly now: Instant
 }
 

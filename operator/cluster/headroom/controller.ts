@@ -1,19 +1,16 @@
 // The shell around plan.ts: caches → what a pool’s head-room needs → a few writes → the pool’s status. Started by run.ts; leadership,
 // the queue and retries are the runtime's (operator/kube).
-import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../ambient/clock.ts'
 import type { Pod } from '../../api/core.ts'
-import { FIELD_MANAGER } from '../../api/marks.ts'
 import { type KubeObject, keyOf, type ObjectKey, objectKey } from '../../api/meta.ts'
 import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { RTCNodeClass } from '../../api/rtcnodeclass.ts'
-import type { PoolHeadroom, RTCNodePool } from '../../api/rtcnodepool.ts'
+import type { RTCNodePool } from '../../api/rtcnodepool.ts'
 import type { Cache } from '../../kube/cache.ts'
 import { type ControllerSpec, type ReconcileResult, watchCache, whenCaughtUp } from '../../kube/controller.ts'
-import { isAlreadyExists, isRefusal } from '../../kube/errors.ts'
 import type { Expectations } from '../../kube/expectations.ts'
 import { isServed } from '../../kube/optional.ts'
-import { type RetryWait, waitAfterRefusal } from '../../kube/refusal.ts'
+import { type Refusals, refusalOf, refusalsByKey } from '../../kube/refusal.ts'
 import type { ResourceClient } from '../../kube/resource.ts'
 import type { ServerClock } from '../../kube/server-clock.ts'
 import type { HostSignals } from '../disruption.ts'
@@ -24,6 +21,8 @@ import { type PlaceSettings, placeFor } from './balloon.ts'
 import type { CapacityBuffer } from './buffer.ts'
 import { keptFor, own, poolsOf } from './owned.ts'
 import { type Act, bufferName, type HeadroomView, planHeadroom } from './plan.ts'
+import { createTemplate } from './template.ts'
+import { tellPart } from './told.ts'
 
 export interface HeadroomDeps {
   readonly poolCache: Cache<RTCNodePool>
@@ -49,13 +48,8 @@ export interface HeadroomDeps {
   readonly serverClock: ServerClock
 }
 
-/** What is written here is nobody else's: the pool's own status is applied by another hand and keeps it. */
-const STATUS_MANAGER = `${FIELD_MANAGER}-headroom`
-
-type Refusals = Map<ObjectKey, RetryWait & { readonly message: string }>
-
 export function headroomController(deps: HeadroomDeps): ControllerSpec {
-  const refusals: Refusals = new Map()
+  const refusals = refusalsByKey(deps.clock)
   return {
     name: 'headroom',
     workers: 2,
@@ -72,7 +66,7 @@ export function headroomController(deps: HeadroomDeps): ControllerSpec {
       const pool = deps.poolCache.get(key)
       const now = deps.serverClock.now()
       if (pool === undefined) {
-        refusals.delete(key)
+        refusals.forget(key)
         deps.expectations.forget(key)
         return {}
       }
@@ -81,14 +75,14 @@ export function headroomController(deps: HeadroomDeps): ControllerSpec {
       const { acts, status, lookAgainMs } = planHeadroom(view)
       log.debug('planned', { acts: acts.map(act => act.do), wanted: status?.wanted, ready: status?.ready })
       for (const act of acts) {
-        const refusal = await carryOut(pool, act, deps, signal)
+        const refusal = await refusalOf(carryOut(pool, act, deps, signal))
         if (refusal === undefined) continue
-        refusals.set(key, { message: refusal, ...waitAfterRefusal(refusals.get(key), deps.clock) })
+        refusals.note(key, refusal)
         return { lookAgainMs: 0 }
       }
       // What was refused before has been taken now, or is asked no more.
-      if (view.refusal?.retryInMs === 0) refusals.delete(key)
-      await tell(pool, status, deps, signal)
+      if (view.refusal?.retryInMs === 0) refusals.forget(key)
+      await tellPart(pool, 'headroom', status, deps, signal)
       return resultOf(acts, lookAgainMs)
     },
   }
@@ -114,23 +108,12 @@ const keysOfClass = ({ poolCache }: HeadroomDeps, className: string): ObjectKey[
 function viewOf(
   pool: RTCNodePool,
   now: HeadroomView['now'],
-  {
-    classCache,
-    balloonCache,
-    bufferCache,
-    makerEvents,
-    hostSignals,
-    autoscalerOf,
-    podSpecOf,
-    settings,
-    clock,
-  }: HeadroomDeps,
+  { classCache, balloonCache, bufferCache, makerEvents, hostSignals, autoscalerOf, podSpecOf, settings }: HeadroomDeps,
   refusals: Refusals,
 ): HeadroomView {
   const key = keyOf(pool)
   const nodeClass = classCache.get(pool.spec.template.spec.className as ObjectKey)
   const bufferKey = objectKey(bufferName(pool), pool.metadata.namespace)
-  const refused = refusals.get(key)
   return {
     pool,
     autoscaler: autoscalerOf(key),
@@ -143,77 +126,47 @@ function viewOf(
       const why = whyNoHost(balloon, makerEvents.of(balloon.metadata.uid), now)
       return why && `${why.because}: ${why.message}`
     },
-    refusal: refused && { message: refused.message, retryInMs: Math.max(0, refused.retryAt - clock.monotonic()) },
+    refusal: refusals.of(key),
     now,
   }
 }
 
-/** Resolves with the API server's words when it would not take something, or has something of that name already. */
 async function carryOut(
   pool: RTCNodePool,
   act: Act,
   { pods, buffers, podTemplates, expectations }: HeadroomDeps,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<void> {
   const by = keyOf(pool)
   const wrote = ({ kind, metadata, ...rest }: KubeObject): void =>
     expectations.wrote({ by, kind, key: keyOf({ metadata, ...rest }), resourceVersion: metadata.resourceVersion })
   const deleted = ({ kind, metadata }: KubeObject): void =>
     expectations.deleted({ by, kind, key: keyOf({ metadata }), uid: metadata.uid })
-  try {
-    switch (act.do) {
-      case 'create-balloon':
-        wrote(await pods.create(act.manifest, { signal }))
-        break
-      case 'delete-balloon':
-        await pods.delete(keyOf(act.object), { uid: act.object.metadata.uid, gracePeriodSeconds: 0, signal })
-        deleted(act.object)
-        break
-      case 'create-buffer': {
-        const buffer = await buffers.create(act.manifest, { signal })
-        wrote(buffer)
-        await createTemplate(act.templateOwnedBy(buffer.metadata.uid))
-        break
-      }
-      case 'create-template':
-        await createTemplate(act.manifest)
-        break
-      case 'resize-buffer': {
-        const { uid } = act.object.metadata
-        const patch = { metadata: { uid }, spec: { replicas: act.replicas } }
-        wrote(await buffers.mergePatch(keyOf(act.object), patch, { signal }))
-        break
-      }
-      case 'delete-buffer':
-        await buffers.delete(keyOf(act.object), { uid: act.object.metadata.uid, signal })
-        deleted(act.object)
+  switch (act.do) {
+    case 'create-balloon':
+      wrote(await pods.create(act.manifest, { signal }))
+      break
+    case 'delete-balloon':
+      await pods.delete(keyOf(act.object), { uid: act.object.metadata.uid, gracePeriodSeconds: 0, signal })
+      deleted(act.object)
+      break
+    case 'create-buffer': {
+      const buffer = await buffers.create(act.manifest, { signal })
+      wrote(buffer)
+      await createTemplate(podTemplates, act.templateOwnedBy(buffer.metadata.uid), signal)
+      break
     }
-  } catch (error) {
-    if (isRefusal(error) || isAlreadyExists(error)) return error.message
-    throw error
+    case 'create-template':
+      await createTemplate(podTemplates, act.manifest, signal)
+      break
+    case 'resize-buffer': {
+      const { uid } = act.object.metadata
+      const patch = { metadata: { uid }, spec: { replicas: act.replicas } }
+      wrote(await buffers.mergePatch(keyOf(act.object), patch, { signal }))
+      break
+    }
+    case 'delete-buffer':
+      await buffers.delete(keyOf(act.object), { uid: act.object.metadata.uid, signal })
+      deleted(act.object)
   }
-  return undefined
-
-  async function createTemplate(manifest: object): Promise<void> {
-    await podTemplates.create(manifest, { signal }).catch((error: unknown) => {
-      if (!isAlreadyExists(error)) throw error
-    })
-  }
-}
-
-async function tell(
-  pool: RTCNodePool,
-  headroom: PoolHeadroom | undefined,
-  { pools, expectations }: HeadroomDeps,
-  signal: AbortSignal,
-): Promise<void> {
-  if (isDeepStrictEqual(pool.status?.headroom, headroom)) return
-  const { apiVersion, kind } = pool
-  const { name, namespace, uid } = pool.metadata
-  const told = await pools.apply(
-    keyOf(pool),
-    { apiVersion, kind, metadata: { name, namespace, uid }, status: headroom === undefined ? {} : { headroom } },
-    { fieldManager: STATUS_MANAGER, force: true, subresource: 'status', signal },
-  )
-  expectations.wrote({ by: keyOf(pool), kind, key: keyOf(pool), resourceVersion: told.metadata.resourceVersion })
 }

@@ -8,6 +8,7 @@ import type { RTCAutoscaler } from '../../api/rtcautoscaler.ts'
 import type { PoolHeadroom, RTCNodePool } from '../../api/rtcnodepool.ts'
 import { conditionOf } from '../../kube/conditions.ts'
 import { ownerReferenceTo } from '../../kube/owner.ts'
+import type { Refusal } from '../../kube/refusal.ts'
 import { compact } from '../../kube/status.ts'
 import type { Place } from './balloon.ts'
 import { ACTIVE_CAPACITY, type CapacityBuffer, capacityBufferType } from './buffer.ts'
@@ -29,7 +30,7 @@ export interface HeadroomView {
   /** Why a pod that keeps a place has no host yet, in one sentence; undefined when it has. */
   waitsFor(balloon: Pod): string | undefined
   /** The API server's last no. Until it is time, nothing is asked, whatever was refused: the same no would come at once. */
-  readonly refusal: { readonly message: string; readonly retryInMs: number } | undefined
+  readonly refusal: Refusal | undefined
   readonly now: Instant
 }
 

@@ -3,7 +3,8 @@
 import { labels } from '../../api/marks.ts'
 import type { KubeObject, OwnerReference } from '../../api/meta.ts'
 import type { RTCNodePool } from '../../api/rtcnodepool.ts'
-import type { ResourceType } from '../../kube/resource.ts'
+import { isAlreadyExists } from '../../kube/errors.ts'
+import type { ResourceClient, ResourceType } from '../../kube/resource.ts'
 import type { Place } from './balloon.ts'
 
 export const podTemplateType: ResourceType<KubeObject> = {
@@ -25,3 +26,14 @@ export const templateManifest = (pool: RTCNodePool, place: Place, name: string, 
   metadata: { name, ...marked(pool), ownerReferences: [owner] },
   template: place,
 })
+
+/** That there is one already is as good. */
+export async function createTemplate(
+  podTemplates: ResourceClient<KubeObject>,
+  manifest: object,
+  signal: AbortSignal,
+): Promise<void> {
+  await podTemplates.create(manifest, { signal }).catch((error: unknown) => {
+    if (!isAlreadyExists(error)) throw error
+  })
+}
