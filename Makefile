@@ -56,8 +56,8 @@ binaries: node_modules/.installed ## Build and cache the control plane, Helm, KE
 .PHONY: test
 test: lint build binaries ## Everything: unit, property, integration, and e2e on real hosts (root)
 	node --import ./test/unit/one-seed.ts --test --test-timeout=300000 'test/unit/**/*.test.ts'
-	node --test --test-timeout=900000 --test-concurrency=3 'test/integration/**/*.test.ts'
-	node --test --test-timeout=900000 --test-concurrency=3 'test/e2e/**/*.test.ts'
+	node test/run.ts 'test/integration/**/*.test.ts'
+	node test/run.ts 'test/e2e/**/*.test.ts'
 
 .PHONY: test-unit
 test-unit: node_modules/.installed ## Seconds: pure decisions, properties, a simulated world

@@ -66,11 +66,14 @@ suiteOfAutoscalers('an autoscaler that does not know', { sideBySide: 1 }, promis
       crowd.cpuPercent = 300
       await scene.expectPool(pool, 'has grown', ({ spec }) => spec.replicas > 4)
       await expectSettled(scene, a)
-      const replicas = (await scene.pool(pool)).spec.replicas
-      const { status: before } = await scene.autoscaler(a)
       await world.operator.kill()
+      const { replicas } = (await scene.pool(pool)).spec
+      const { status: before } = await scene.autoscaler(a)
       // From nobody it could learn it again.
-      for (const { metadata } of await scene.nodesOf(pool)) scene.sfu(metadata.name).silence()
+      const sfus = (await scene.nodesOf(pool))
+        .map(({ metadata }) => scene.sfu(metadata.name))
+        .filter(it => it.isRunning)
+      for (const sfu of sfus) sfu.silence()
       await world.operator.start()
 
       const capacity = await until('a look at the pool', async () => capacityIn(await world.operator.metrics()), {
@@ -83,7 +86,7 @@ suiteOfAutoscalers('an autoscaler that does not know', { sideBySide: 1 }, promis
       const { status } = await scene.autoscaler(a)
       assert.deepEqual(status?.lastDecision, before?.lastDecision)
       assert.equal(status?.learned?.data, before?.learned?.data)
-      for (const { metadata } of await scene.nodesOf(pool)) scene.sfu(metadata.name).recovers()
+      for (const sfu of sfus) sfu.recovers()
     },
   )
 

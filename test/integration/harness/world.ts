@@ -89,7 +89,22 @@ export type Declare<O extends AsyncDisposable = Operator> = (
 
 /** One world for the tests that `declare` declares; nothing of it is left afterwards. */
 export function suiteInWorld(title: string, options: SuiteOptions, declare: (promise: Declare) => void): void {
-  suiteIn(() => startWorld(options), title, options.sideBySide ?? 4, declare)
+  suiteIn(
+    () => startWorld(options),
+    title,
+    options.sideBySide ?? 4,
+    promise => declare((name, play) => promise(name, (scene, world) => failAlone(world, () => play(scene, world)))),
+  )
+}
+
+/** A test that fails while it has the operator down does not fail those after it. */
+async function failAlone({ operator }: World, play: () => Promise<void>): Promise<void> {
+  try {
+    await play()
+  } catch (error) {
+    if (operator.pid === undefined) await operator.start()
+    throw error
+  }
 }
 
 export function suiteIn<O extends AsyncDisposable>(
