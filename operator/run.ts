@@ -2,6 +2,7 @@
 // share is made here and handed in.
 import { hostname } from 'node:os'
 import { systemClock } from './ambient/clock.ts'
+import { makeObjectsYoung } from './ambient/heap.ts'
 import { systemRandom } from './ambient/random.ts'
 import type { Host, Pod } from './api/core.ts'
 import { LEASE_NAME, labels, managedBy } from './api/marks.ts'
@@ -93,6 +94,7 @@ const ours = Object.entries(managedBy)
 
 /** Resolves when all is stopped in order after the signal. Rejects when it cannot begin: no credentials, port taken. */
 export async function runOperator(config: RunConfig, version: string, log: Logger, signal: AbortSignal): Promise<void> {
+  makeObjectsYoung()
   const ambient = { clock: systemClock, random: systemRandom, log }
   // What each replica tells about itself, and what the leader alone tells, because a sum would count it twice.
   const registry = metricRegistry()

@@ -55,10 +55,17 @@ interface Scaling {
   readonly acts: boolean
 }
 
+interface Beat {
+  readonly tells: Heartbeat | PlainLoad
+  readonly revision: number
+}
+
 interface Node {
   pool: Pool
   is: RTCNode
   load: NodeLoad | undefined
+  /** Of the beat that was heard last. */
+  revision: number | undefined
   share: Share | undefined
 }
 
@@ -87,7 +94,7 @@ export function loadsKeeper({ fleet, nodeCache, autoscalerCache, clock, log, met
   }
 
   function addNode(key: ObjectKey, is: RTCNode, pool: Pool): void {
-    nodes.set(key, { pool, is, load: undefined, share: undefined })
+    nodes.set(key, { pool, is, load: undefined, revision: undefined, share: undefined })
     pool.nodes.add(key)
   }
 
@@ -137,19 +144,20 @@ export function loadsKeeper({ fleet, nodeCache, autoscalerCache, clock, log, met
     const beat = beatIn(fleet.registration(key), node.is)
     if (beat === undefined) {
       if (node.load?.heard) miss(node.load)
-    } else if (beat !== node.load?.earlier?.beat) take(key, node, beat, scaling)
+    } else if (beat.revision !== node.revision) take(key, node, beat, scaling)
     recount(node, scaling)
     if (hasRisen(scaling.sum, scaling.terms.watermarks)) pressures.tell(node.pool.key)
   }
 
-  function take(key: ObjectKey, node: Node, beat: Heartbeat | PlainLoad, scaling: Scaling): void {
+  function take(key: ObjectKey, node: Node, { tells, revision }: Beat, scaling: Scaling): void {
     const before = node.load
     const load = before ?? unheard(standingOf(fleet.intent(key)))
     const { tier } = load.tier
     const told = load.admission.admission
-    const silence = hear(load, beat, scaling.terms, clock.monotonic())
+    const silence = hear(load, tells, scaling.terms, clock.monotonic())
     if (silence !== undefined) metrics.rtcnode_load_unknown_beats_total.inc({ cause: silence })
     node.load = load
+    node.revision = revision
     if (before === undefined || tier !== load.tier.tier) {
       if (before !== undefined) scaling.sum.byTier[tier] -= 1
       scaling.sum.byTier[load.tier.tier] += 1
@@ -174,6 +182,7 @@ export function loadsKeeper({ fleet, nodeCache, autoscalerCache, clock, log, met
     }
     node.share = undefined
     node.load = undefined
+    node.revision = undefined
   }
 
   function countTiers({ key, scaling }: Pool): void {
@@ -209,10 +218,10 @@ const scalingBy = ({ metadata, spec }: RTCAutoscaler, before: Scaling | undefine
 })
 
 /** The beat that tells the load of this life of a node now. */
-function beatIn(registration: Registration, { status }: RTCNode): Heartbeat | PlainLoad | undefined {
-  if (registration.state === 'plain') return registration.load
+function beatIn(registration: Registration, { status }: RTCNode): Beat | undefined {
+  if (registration.state === 'plain') return { tells: registration.load, revision: registration.revision }
   if (registration.state !== 'fresh' || registration.heartbeat.podUID !== status?.podUID) return undefined
-  return registration.heartbeat
+  return { tells: registration.heartbeat, revision: registration.revision }
 }
 
 /** Neither its pool nor people have closed it. */

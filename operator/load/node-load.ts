@@ -3,6 +3,7 @@
 import type { Monotonic } from '../ambient/clock.ts'
 import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
 import type { RTCAutoscalerSpec, Targets, Watermarks } from '../api/rtcautoscaler-spec.ts'
+import { inPlace } from '../registry/in-place.ts'
 import { type Admission, type AdmissionState, admissionOf, fullyOpen, nextAdmission } from './admission.ts'
 import { pressurePerJoinAfter, type Shown, shownAfter, withNewJoins } from './new-joins.ts'
 import { type Doubt, doubtOf, type EarlierBeat } from './plausible.ts'
@@ -66,9 +67,9 @@ export function hear(
   terms: LoadTerms,
   at: Monotonic,
 ): Silence | undefined {
-  const { earlier } = node
-  node.earlier = { beat, at }
-  const doubt = doubtOf(beat, earlier, at)
+  const doubt = doubtOf(beat, node.earlier, at)
+  const sinceEarlierSeconds = node.earlier === undefined ? 0 : (at - node.earlier.at) / 1_000
+  node.earlier = inPlace(node.earlier, { beat: inPlace(node.earlier?.beat, beat), at })
   const told = doubt === undefined ? readingOf(beat, terms.targets, terms.full) : undefined
   if (told === undefined) {
     miss(node)
@@ -84,7 +85,7 @@ export function hear(
   const wanted = admissionOf(node.tier.tier, reading.pressure, {
     watermarks: terms.watermarks,
     pressurePerJoin: terms.pressurePerJoin ?? PRESSURE_PER_JOIN,
-    beatSeconds: earlier === undefined ? BEAT_SECONDS : Math.max(BEAT_SECONDS, (at - earlier.at) / 1_000),
+    beatSeconds: Math.max(BEAT_SECONDS, sinceEarlierSeconds),
   })
   node.admission = nextAdmission(node.admission, wanted, at)
   return undefined

@@ -2,7 +2,7 @@
 // its own; the fleet view feeds it what it watches.
 import type { Monotonic } from '../ambient/clock.ts'
 import type { ObjectKey } from '../api/meta.ts'
-import { afterEvent, type NodeEvent, type NodeRecord } from './fleet-state.ts'
+import { afterEvent, keep, type NodeEvent, type NodeRecord } from './fleet-state.ts'
 import type { Census } from './freeze.ts'
 import { readIntent } from './intents.ts'
 import { parseKey, type RegistryKey } from './keys.ts'
@@ -17,6 +17,7 @@ const MAX_FLAG_BYTES = 256
 type StandingIntent = Extract<KnownIntent, { revision: number }>
 
 export interface FleetContents {
+  /** Records change in place. */
   readonly nodes: ReadonlyMap<ObjectKey, NodeRecord>
   readonly intents: ReadonlyMap<ObjectKey, StandingIntent>
   readonly flags: ReadonlyMap<string, string>
@@ -49,11 +50,12 @@ export function fleetContents(prefix: string, onRejected: (cause: RejectionCause
   function see(node: ObjectKey, event: NodeEvent, now: Monotonic): void {
     const before = nodes.get(node)
     const after = afterEvent(before, event, now)
-    nodes.set(node, after)
     present += Number(after.present) - Number(before?.present ?? false)
     rejected += Number(after.rejected !== undefined) - Number(before?.rejected !== undefined)
     if (after.present) missing.delete(node)
     else if (before?.present && !forgotten.delete(node) && !wasToldToLeave(node)) missing.set(node, now)
+    const kept = keep(before, after)
+    if (kept !== before) nodes.set(node, kept)
   }
 
   function meaningOf(key: string): RegistryKey | undefined {

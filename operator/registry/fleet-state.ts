@@ -2,6 +2,7 @@
 // property tests hold it to its laws. A key is a hint: only a value seen to move, under a lease, proves life.
 import type { Monotonic } from '../ambient/clock.ts'
 import { type Heartbeat, isClosedAndEmpty } from '../api/heartbeat.ts'
+import { inPlace } from './in-place.ts'
 import type { ParsedRegistration, Rejected } from './parse.ts'
 import type { Registration } from './registration.ts'
 import type { Sight } from './sight.ts'
@@ -17,6 +18,8 @@ export interface NodeRecord {
   readonly rejected: { readonly because: string; readonly since: Monotonic } | undefined
   /** The latest value that was not rejected and not outdated. */
   readonly value: Value | undefined
+  /** Of the key when it got this value; 0 without one. */
+  readonly valueRevision: number
   /** When the last beat was seen; undefined when none was. */
   readonly beatAt: Monotonic | undefined
   readonly emptyRun: EmptyRun | undefined
@@ -69,7 +72,7 @@ export function afterEvent(before: NodeRecord | undefined, event: NodeEvent, now
   }
   const writers = parsed.form === 'full' ? withBeat(incarnations, parsed.heartbeat) : incarnations
   if (writers === undefined) return { ...record, rejected: undefined }
-  const seen = { ...record, rejected: undefined, value: parsed, incarnations: writers }
+  const seen = { ...record, rejected: undefined, value: parsed, valueRevision: revision, incarnations: writers }
   if (leaseId === undefined) return { ...seen, emptyRun: undefined }
   if (event.type === 'put') return { ...seen, beatAt: now, emptyRun: extendRun(record, parsed, now) }
   // Beats in between went unseen, so a run of empty ones begins anew.
@@ -81,9 +84,34 @@ const nothing = {
   leaseId: undefined,
   rejected: undefined,
   value: undefined,
+  valueRevision: 0,
   beatAt: undefined,
   emptyRun: undefined,
 } satisfies Partial<NodeRecord>
+
+/** What is kept from then on, in the place of `before`, which nobody else may hold; see in-place.ts. */
+export function keep(before: NodeRecord | undefined, after: NodeRecord): NodeRecord {
+  const value = keptValue(before?.value, after.value)
+  const incarnations = keptWriters(before?.incarnations, after.incarnations)
+  return inPlace(before, { ...after, value, incarnations })
+}
+
+function keptValue(before: Value | undefined, after: Value | undefined): Value | undefined {
+  if (after?.form !== 'full') return after
+  const known = before?.form === 'full' ? before : undefined
+  return inPlace(known, { ...after, heartbeat: inPlace(known?.heartbeat, after.heartbeat) })
+}
+
+function keptWriters(
+  before: readonly Incarnation[] | undefined,
+  after: readonly Incarnation[],
+): readonly Incarnation[] {
+  const isSame = ({ podUID, bootId }: Incarnation, index: number): boolean =>
+    before?.[index]?.podUID === podUID && before[index].bootId === bootId
+  const areSame = before?.length === after.length && after.every(isSame)
+  const kept = after.map((writer, index) => inPlace(areSame ? before[index] : undefined, writer))
+  return areSame ? before : kept
+}
 
 /**
  * The writers after this beat; undefined when it is none, because its number does not grow or its pod has booted anew
@@ -131,17 +159,17 @@ export function judge(
   if (sight.state === 'none') return { state: 'unknown', because: sight.because, forMs: now - sight.since }
   const countedFrom = (at: Monotonic | undefined): number => now - Math.max(at ?? sight.since, sight.since)
   if (!record?.present) return { state: 'absent', forMs: countedFrom(record?.since) }
-  const { rejected, value, leaseId, beatAt, emptyRun } = record
+  const { rejected, value, valueRevision: revision, leaseId, beatAt, emptyRun } = record
   if (rejected) return { state: 'rejected', because: rejected.because, forMs: countedFrom(rejected.since) }
   const ageMs = beatAt !== undefined && beatAt >= sight.since ? now - beatAt : Number.POSITIVE_INFINITY
   if (value === undefined || leaseId === undefined || ageMs > staleAfterMs) {
     const podUID = value?.form === 'full' ? { podUID: value.heartbeat.podUID } : {}
     return { state: 'stale', ...podUID, forMs: countedFrom(beatAt ?? record.since) }
   }
-  if (value.form === 'plain') return { state: 'plain', load: value.load, ageMs, leaseId }
+  if (value.form === 'plain') return { state: 'plain', load: value.load, revision, ageMs, leaseId }
   const acknowledged = emptyRun !== undefined && intentRevision !== undefined && emptyRun.ackIntent >= intentRevision
   const empty = acknowledged
     ? { emptySamples: emptyRun.drainingBeats, emptyForMs: countedFrom(emptyRun.since) }
     : { emptySamples: 0, emptyForMs: 0 }
-  return { state: 'fresh', heartbeat: value.heartbeat, ageMs, leaseId, ...empty }
+  return { state: 'fresh', heartbeat: value.heartbeat, revision, ageMs, leaseId, ...empty }
 }

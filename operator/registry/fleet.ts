@@ -80,7 +80,7 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
   const contents = fleetContents(connection.prefix, cause =>
     metrics?.rtcnode_registry_rejected_values_total.inc({ cause }),
   )
-  const changes = announcements(key => materialOf(registration(key), intent(key)), log)
+  const changes = announcements(key => materialOf(judged(key), intent(key)), log)
   const healthListeners = listeners<[]>('health of the fleet view', log)
   let sight: Sight = noSightYet(clock.monotonic())
   let freeze = frozenAtStart(clock.monotonic())
@@ -90,10 +90,16 @@ export function fleetView(connection: RegistryConnection, options: FleetViewOpti
 
   const sightNow = (): Sight => sightAt(sight, clock.monotonic())
 
-  function registration(key: ObjectKey): Registration {
+  /** Its heartbeat changes in place with the next beat. */
+  function judged(key: ObjectKey): Registration {
     const standing = contents.intents.get(key)
     const intentRevision = standing?.state === 'known' ? standing.revision : undefined
     return judge(contents.nodes.get(key), { sight: sightNow(), intentRevision, staleAfterMs, now: clock.monotonic() })
+  }
+
+  function registration(key: ObjectKey): Registration {
+    const now = judged(key)
+    return now.state === 'fresh' ? { ...now, heartbeat: { ...now.heartbeat } } : now
   }
 
   function intent(key: ObjectKey): KnownIntent {

@@ -28,7 +28,7 @@ export function parseRegistration(bytes: Uint8Array): ParsedRegistration {
   const read = parseObject(bytes)
   if ('form' in read) return read
   const { object } = read
-  if (isHeartbeat(object)) return { form: 'full', heartbeat: Object.freeze(object) }
+  if (isHeartbeat(object)) return { form: 'full', heartbeat: object }
   if (!('podUID' in object) && 'cpu' in object && 'mem' in object && 'streams' in object) {
     const plain = plainLoadSchema.safeParse(object)
     return plain.success ? { form: 'plain', load: plain.data } : invalid(plain.error)

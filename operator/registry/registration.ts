@@ -9,6 +9,8 @@ export type Registration =
   | {
       readonly state: 'fresh'
       readonly heartbeat: Heartbeat
+      /** Of the key when it said so: another one with each beat. */
+      readonly revision: number
       readonly ageMs: number
       readonly leaseId: string
       /**
@@ -23,7 +25,13 @@ export type Registration =
       readonly emptyForMs: number
     }
   /** Fresh too, in the plain form: it tells neither who writes nor how many people are connected. */
-  | { readonly state: 'plain'; readonly load: PlainLoad; readonly ageMs: number; readonly leaseId: string }
+  | {
+      readonly state: 'plain'
+      readonly load: PlainLoad
+      readonly revision: number
+      readonly ageMs: number
+      readonly leaseId: string
+    }
   /** The key is there, but nothing proves that its writer lives: no new beat in time, no lease, or not yet seen to move. */
   | { readonly state: 'stale'; readonly podUID?: string; readonly forMs: number }
   /** There is no key. Counts from when we saw it go, else from when we began to see the registry. */

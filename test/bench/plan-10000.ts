@@ -154,6 +154,7 @@ function memberOf(index: number, revision: string): Member {
         sessions: (index * 7_919) % 400,
         rooms: index % 40,
       },
+      revision: 1,
       ageMs: 1_000,
       leaseId: '1',
       emptySamples: 0,

@@ -223,6 +223,7 @@ export const aBeat = (beat: Partial<Heartbeat> = {}): Heartbeat => ({
 export const fresh = (beat: Partial<Heartbeat> = {}, emptySamples = 0): Registration => ({
   state: 'fresh',
   heartbeat: aBeat(beat),
+  revision: 1,
   ageMs: 1_000,
   leaseId: '1',
   emptySamples,
@@ -237,6 +238,7 @@ export const absent = (forSeconds: number): Registration => ({ state: 'absent', 
 export const plain: Registration = {
   state: 'plain',
   load: { cpu: 1, mem: 1, streams: 1 },
+  revision: 1,
   ageMs: 1_000,
   leaseId: '1',
 }

@@ -143,6 +143,7 @@ const registration: fc.Arbitrary<Registration> = fc.oneof(
         ({ beat, ackIntent, emptySamples }): Registration => ({
           state: 'fresh',
           heartbeat: aBeat({ ...beat, ...(ackIntent !== undefined && { ackIntent }) }),
+          revision: 1,
           ageMs: 1_000,
           leaseId: '1',
           emptySamples,

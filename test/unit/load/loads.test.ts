@@ -120,7 +120,7 @@ test('the plain form is heard: it tells CPU and streams', () => {
   const { node, autoscaler, says, loads } = rig()
   autoscaler()
   const a = node('a')
-  says('a', { state: 'plain', load: { cpu: 45, mem: 10, streams: 12 }, ageMs: 0, leaseId: '1' })
+  says('a', { state: 'plain', load: { cpu: 45, mem: 10, streams: 12 }, revision: 1, ageMs: 0, leaseId: '1' })
   assert.deepEqual([loads.of(a)?.heard, loads.of(a)?.reading?.pressure, loads.of(a)?.reading?.units], [true, 0.5, 12])
 })
 

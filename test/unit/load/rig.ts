@@ -51,6 +51,7 @@ export function rig(): Rig {
   let pressures: string[] = []
   let version = 0
   let generation = 0
+  let revision = 0
 
   const loads = loadsKeeper({
     clock,
@@ -129,6 +130,7 @@ export function rig(): Rig {
       says(name, {
         state: 'fresh',
         heartbeat: aBeat({ podUID: `pod-${name}`, ...figures }),
+        revision: ++revision,
         ageMs: 0,
         leaseId: '1',
         emptySamples: 0,

@@ -134,6 +134,7 @@ export const unknown: Registration = { state: 'unknown', because: 'disconnected'
 export const plain: Registration = {
   state: 'plain',
   load: { cpu: 1, mem: 1, streams: 0 },
+  revision: 1,
   ageMs: 1,
   leaseId: '1',
 }
@@ -148,6 +149,7 @@ export const beat = (podUID: string, sessions: number, rooms: number | undefined
     sessions,
     ...(rooms === undefined ? {} : { rooms }),
   },
+  revision: 1,
   ageMs: 1_000,
   leaseId: '1',
   emptySamples: 0,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
 import { type Monotonic, monotonic } from '../../../operator/ambient/clock.ts'
-import { afterEvent, judge, type NodeEvent, type NodeRecord } from '../../../operator/registry/fleet-state.ts'
+import { afterEvent, judge, keep, type NodeEvent, type NodeRecord } from '../../../operator/registry/fleet-state.ts'
 import { parseRegistration } from '../../../operator/registry/parse.ts'
 import type { Registration } from '../../../operator/registry/registration.ts'
 import { heardAgain, noSightYet, SILENT_MS, type Sight, sightAt } from '../../../operator/registry/sight.ts'
@@ -85,7 +85,7 @@ test('what cannot be trusted is rejected at once, and good again with the next b
 test('the plain form is alive with every write, and never tells sessions', () => {
   const load = { cpu: 1, mem: 2, streams: 3 }
   const node = story().clear(0).put(0, load).put(5_000, load)
-  assert.deepEqual(node.at(6_000), { state: 'plain', load, ageMs: 1_000, leaseId: 'lease' })
+  assert.deepEqual(node.at(6_000), { state: 'plain', load, revision: 2, ageMs: 1_000, leaseId: 'lease' })
   assert.equal(node.at(14_001).state, 'stale')
 })
 
@@ -319,15 +319,18 @@ const closingStep = fc.record({
 function story() {
   let sight: Sight = noSightYet(monotonic(0))
   let record: NodeRecord | undefined
+  let kept: NodeRecord | undefined
   let revision = 0
   const parse = (value: unknown) => parseRegistration(Buffer.from(JSON.stringify(value)))
   const see = (at: number, event: NodeEvent): typeof verbs => {
     sight = heardAgain(sight, monotonic(at))
     record = afterEvent(record, event, monotonic(at))
+    kept = keep(kept, afterEvent(kept, event, monotonic(at)))
+    assert.deepEqual(kept, record, 'what is kept in place is what would be kept anew')
     return verbs
   }
   const judged = (at: number, intentRevision?: number): Registration =>
-    judge(record, { sight: sightAt(sight, monotonic(at)), intentRevision, staleAfterMs, now: monotonic(at) })
+    judge(kept, { sight: sightAt(sight, monotonic(at)), intentRevision, staleAfterMs, now: monotonic(at) })
   const verbs = {
     clear(at: number) {
       sight = heardAgain(sight, monotonic(at))

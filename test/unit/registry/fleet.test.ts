@@ -81,6 +81,16 @@ test('a closed node that gets empty, or has people again, is told at once; how m
   }
 })
 
+test('what was told of a node stays as it was told, whatever it says next', () => {
+  beatOf('a', { seq: 1, sessions: 3 })
+  const told = view.registration(a)
+  beatOf('a', { seq: 2, sessions: 4 })
+  const now = view.registration(a)
+  assert.ok(told.state === 'fresh' && now.state === 'fresh')
+  assert.deepEqual([told.heartbeat.sessions, now.heartbeat.sessions], [3, 4])
+  assert.notEqual(told.revision, now.revision)
+})
+
 test('nodes that fall silent together under keys that stay freeze the view before one of them is stale, until they are heard', async () => {
   const names = ['a', 'b', 'c', 'd']
   let seq = 0
