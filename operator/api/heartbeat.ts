@@ -62,6 +62,10 @@ export type Heartbeat = z.infer<typeof heartbeatSchema>
 export const isClosedAndEmpty = ({ state, sessions, rooms = 0 }: Heartbeat): boolean =>
   state !== 'serving' && sessions === 0 && rooms === 0
 
+/** Of the same boot of the same pod: what one says goes on where the other ended. */
+export const isSameWriter = (a: Writer, b: Writer): boolean => a.podUID === b.podUID && a.bootId === b.bootId
+export type Writer = Pick<Heartbeat, 'podUID' | 'bootId'>
+
 /** What simple SFUs already write. It tells load but neither identity nor sessions: those come from the key and the lease. */
 export const plainLoadSchema = z
   .looseObject({ cpu: measure(10_000), mem: measure(10_000), streams: count(1_000_000) })

@@ -41,7 +41,7 @@ export interface Refusals {
   forget(key: ObjectKey): void
 }
 
-/** What was refused to a controller that keeps nothing else in mind. */
+/** What was refused, for each object that something was to be done for. */
 export function refusalsByKey(clock: Clock): Refusals {
   const last = new Map<ObjectKey, RetryWait & { readonly message: string }>()
   return {

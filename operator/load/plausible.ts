@@ -1,7 +1,7 @@
 // Whether a heartbeat can be believed. The schema (operator/api/heartbeat.ts) refuses what is no figure at all; here is what it
 // lets through and no SFU can have. Pure. What is doubted is unknown: it is never clamped, and never read as zero.
 import type { Monotonic } from '../ambient/clock.ts'
-import type { Heartbeat, PlainLoad } from '../api/heartbeat.ts'
+import { type Heartbeat, isSameWriter, type PlainLoad } from '../api/heartbeat.ts'
 import { isFullHeartbeat } from './pressure.ts'
 
 /** `impossible`: no machine bears that much. `jump`: more changed since the beat before than people can cause. */
@@ -66,7 +66,7 @@ export function doubtOf(
   at: Monotonic,
 ): Doubt | undefined {
   for (const [figure, limit] of mostOfAll) if ((told(beat, figure) ?? 0) > limit) return 'impossible'
-  if (before === undefined || at - before.at > COMPARABLE_MS || !isSameWriter(beat, before.beat)) return undefined
+  if (before === undefined || at - before.at > COMPARABLE_MS || !areComparable(beat, before.beat)) return undefined
   for (const [figure, usual] of ordinaries) {
     const [was, is] = [told(before.beat, figure), told(beat, figure)]
     if (was === undefined || is === undefined) continue
@@ -81,7 +81,7 @@ function told(beat: Heartbeat | PlainLoad, figure: Figure): number | undefined {
   return figure === 'cpu' || figure === 'streams' ? beat[figure] : undefined
 }
 
-function isSameWriter(a: Heartbeat | PlainLoad, b: Heartbeat | PlainLoad): boolean {
+function areComparable(a: Heartbeat | PlainLoad, b: Heartbeat | PlainLoad): boolean {
   if (!isFullHeartbeat(a) || !isFullHeartbeat(b)) return isFullHeartbeat(a) === isFullHeartbeat(b)
-  return a.podUID === b.podUID && a.bootId === b.bootId
+  return isSameWriter(a, b)
 }

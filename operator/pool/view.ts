@@ -7,6 +7,7 @@ import type { PoolReason } from '../api/reasons.ts'
 import type { RTCNode } from '../api/rtcnode.ts'
 import type { RTCNodePool, RTCNodePoolStatus, RTCNodeTemplate } from '../api/rtcnodepool.ts'
 import type { Disruption } from '../cluster/disruption.ts'
+import type { Refusal } from '../kube/refusal.ts'
 import type { Registration } from '../registry/registration.ts'
 
 /** One RTCNode whose controller is this pool, closed and terminating ones too. */
@@ -57,7 +58,7 @@ export interface PoolView {
   /** All that would set its replicas, when there is more than one; such as `HorizontalPodAutoscaler “eu”`. */
   readonly contestedBy: readonly string[]
   /** The API server's last no to an RTCNode of this pool, until it is tried again. */
-  readonly createRefused: { readonly message: string; readonly retryInMs: number } | undefined
+  readonly createRefused: Refusal | undefined
   readonly now: Instant
 }
 

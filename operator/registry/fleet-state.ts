@@ -1,7 +1,7 @@
 // What is known about one node, and how each thing seen in the registry changes it. Pure: the fleet view feeds it, the
 // property tests hold it to its laws. A key is a hint: only a value seen to move, under a lease, proves life.
 import type { Monotonic } from '../ambient/clock.ts'
-import { type Heartbeat, isClosedAndEmpty } from '../api/heartbeat.ts'
+import { type Heartbeat, isClosedAndEmpty, isSameWriter, type Writer } from '../api/heartbeat.ts'
 import { inPlace } from './in-place.ts'
 import type { ParsedRegistration, Rejected } from './parse.ts'
 import type { Registration } from './registration.ts'
@@ -36,11 +36,7 @@ interface EmptyRun {
   readonly drainingBeats: number
 }
 
-interface Incarnation {
-  readonly podUID: string
-  readonly bootId: string
-  readonly seq: number
-}
+type Incarnation = Writer & { readonly seq: number }
 
 export type NodeEvent =
   /** A change that was told as it happened. */
@@ -102,16 +98,11 @@ function keptValue(before: Value | undefined, after: Value | undefined): Value |
   return inPlace(known, { ...after, heartbeat: inPlace(known?.heartbeat, after.heartbeat) })
 }
 
-function keptWriters(
-  before: readonly Incarnation[] | undefined,
-  after: readonly Incarnation[],
-): readonly Incarnation[] {
-  const isSame = ({ podUID, bootId }: Incarnation, index: number): boolean =>
-    before?.[index]?.podUID === podUID && before[index].bootId === bootId
-  const areSame = before?.length === after.length && after.every(isSame)
-  const kept = after.map((writer, index) => inPlace(areSame ? before[index] : undefined, writer))
-  return areSame ? before : kept
-}
+const keptWriters = (before: readonly Incarnation[] = [], after: readonly Incarnation[]): readonly Incarnation[] =>
+  after.map((writer, index) => {
+    const known = before[index]
+    return inPlace(known && isSameWriter(known, writer) ? known : undefined, writer)
+  })
 
 /**
  * The writers after this beat; undefined when it is none, because its number does not grow or its pod has booted anew
@@ -125,7 +116,7 @@ function withBeat(
   if (newest?.bootId === bootId) {
     return seq > newest.seq ? known.map(writer => (writer === newest ? { podUID, bootId, seq } : writer)) : undefined
   }
-  if (known.some(writer => writer.podUID === podUID && writer.bootId === bootId)) return undefined
+  if (known.some(writer => isSameWriter(writer, { podUID, bootId }))) return undefined
   return [{ podUID, bootId, seq }, ...known].slice(0, REMEMBERED_INCARNATIONS)
 }
 
@@ -133,16 +124,11 @@ function extendRun(before: NodeRecord | undefined, value: Value, now: Monotonic)
   if (value.form !== 'full' || !isClosedAndEmpty(value.heartbeat)) return undefined
   const { state, ackIntent } = value.heartbeat
   if (ackIntent === undefined) return undefined
-  const run = isSameWriter(before?.value, value) ? before?.emptyRun : undefined
+  const last = before?.value
+  const run = last?.form === 'full' && isSameWriter(last.heartbeat, value.heartbeat) ? before?.emptyRun : undefined
   const { since, drainingBeats } = run?.ackIntent === ackIntent ? run : { since: now, drainingBeats: 0 }
   return { ackIntent, since, drainingBeats: state === 'draining' ? drainingBeats + 1 : 0 }
 }
-
-const isSameWriter = (a: Value | undefined, b: Value): boolean =>
-  a?.form === 'full' &&
-  b.form === 'full' &&
-  a.heartbeat.podUID === b.heartbeat.podUID &&
-  a.heartbeat.bootId === b.heartbeat.bootId
 
 export interface Judging {
   readonly sight: Sight

@@ -4,6 +4,7 @@ import type { AutoscalerReason } from '../../../operator/api/reasons.ts'
 import type { AutoscalerConditionType, RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import { until } from '../../cluster/until.ts'
+import type { SfuHandle } from '../../sfu/fleet.ts'
 import type { Within } from '../harness/scene.ts'
 import { type Declare, type SuiteOptions, suiteInWorld, type World } from '../harness/world.ts'
 import { isClosed, type PoolName, type PoolScene, poolScene } from '../pool/pool-scene.ts'
@@ -58,6 +59,8 @@ export interface AutoscalerScene extends PoolScene {
    * left is deleted one by one in a single request, which takes longer than a request may.
    */
   deletePool(pool: PoolName): Promise<void>
+  /** Of its nodes, those that run. */
+  sfusOf(pool: PoolName): Promise<SfuHandle[]>
   /** People who spread over the nodes of a pool that take rooms. */
   crowd(pool: PoolName, cpuPercent: number): Crowd
 }
@@ -171,14 +174,15 @@ export function autoscalerScene(
     },
     replicasEver: pool => versionsOf(pool).filter((replicas, index, all) => replicas !== all[index - 1]),
     async deletePool(pool) {
-      for (const { metadata } of await scene.nodesOf(pool)) {
-        const sfu = scene.sfu(metadata.name)
-        if (sfu.isRunning) sfu.leaveAll()
-      }
+      for (const sfu of await autoscalers.sfusOf(pool)) sfu.leaveAll()
       await scene.kubectl('delete', 'rtca', '--all')
       await scene.kubectl('delete', 'rtcp', pool, '--wait=false')
       const areGone = async () => (await scene.kubectl('get', 'rtcn', '-o', 'name')) === ''
       await until(`the nodes of ${pool} to be gone`, areGone, { withinMs: 120_000, everyMs: 1_000 })
+    },
+    async sfusOf(pool) {
+      const nodes = await scene.nodesOf(pool)
+      return nodes.map(({ metadata }) => scene.sfu(metadata.name)).filter(it => it.isRunning)
     },
     crowd: (pool, cpuPercent) =>
       startCrowd(

@@ -70,9 +70,7 @@ suiteOfAutoscalers('an autoscaler that does not know', { sideBySide: 1 }, promis
       const { replicas } = (await scene.pool(pool)).spec
       const { status: before } = await scene.autoscaler(a)
       // From nobody it could learn it again.
-      const sfus = (await scene.nodesOf(pool))
-        .map(({ metadata }) => scene.sfu(metadata.name))
-        .filter(it => it.isRunning)
+      const sfus = await scene.sfusOf(pool)
       for (const sfu of sfus) sfu.silence()
       await world.operator.start()
 
