@@ -2,13 +2,13 @@
 // its own; the fleet view feeds it what it watches.
 import type { Monotonic } from '../ambient/clock.ts'
 import type { ObjectKey } from '../api/meta.ts'
+import type { RegistryChange, RegistryEntry } from './change.ts'
 import { afterEvent, keep, type NodeEvent, type NodeRecord } from './fleet-state.ts'
 import type { Census } from './freeze.ts'
 import { readIntent } from './intents.ts'
 import { parseKey, type RegistryKey } from './keys.ts'
 import { parseRegistration, type RejectionCause } from './parse.ts'
 import type { KnownIntent } from './registration.ts'
-import type { RegistryChange, RegistryEntry } from './watch.ts'
 
 // After that long in plain sight without a key, its node is dead and no longer missed: a freeze must end by itself.
 const MISSED_FOR_MS = 600_000

@@ -5,6 +5,7 @@ import type { Random } from '../ambient/random.ts'
 import type { ObjectKey } from '../api/meta.ts'
 import type { Logger } from '../telemetry/log.ts'
 import { announcements } from './announcements.ts'
+import type { RegistryChange, RegistryEntry } from './change.ts'
 import type { RegistryConnection } from './connection.ts'
 import { fleetContents } from './fleet-contents.ts'
 import { judge } from './fleet-state.ts'
@@ -15,7 +16,8 @@ import type { RegistryMetrics } from './metrics.ts'
 import { rejectionCauses } from './parse.ts'
 import type { KnownIntent, Registration } from './registration.ts'
 import { heardAgain, noSightYet, type Sight, sightAt } from './sight.ts'
-import { type RegistryChange, type RegistryEntry, type ResyncCause, resyncCauses, watchRegistry } from './watch.ts'
+import { watchRegistry } from './watch.ts'
+import { type ResyncCause, resyncCauses } from './watch-course.ts'
 
 export interface FleetView {
   registration(key: ObjectKey): Registration

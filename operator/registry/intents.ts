@@ -6,12 +6,13 @@ import type { Random } from '../ambient/random.ts'
 import type { Intent } from '../api/intent.ts'
 import type { ObjectKey } from '../api/meta.ts'
 import type { Logger } from '../telemetry/log.ts'
+import type { RegistryEntry } from './change.ts'
 import type { RegistryConnection } from './connection.ts'
 import { IntentConflictError, StaleLeaderError } from './errors.ts'
 import { intentKey, leaderKey } from './keys.ts'
 import { parseIntent } from './parse.ts'
 import type { KnownIntent } from './registration.ts'
-import { type RegistryEntry, watchRegistry } from './watch.ts'
+import { watchRegistry } from './watch.ts'
 
 export interface IntentWriter {
   /**

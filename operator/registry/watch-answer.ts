@@ -9,9 +9,13 @@ type Long = ReturnType<Reader['int64']>
 /** A part of the library's IWatchResponse, where a number may be one. */
 export interface WatchAnswer {
   readonly header: { readonly cluster_id: string; readonly revision: number | string }
+  /** −1 when it is said of all watches of the stream. */
+  readonly watch_id: number | string
   readonly created: boolean
   readonly canceled: boolean
   readonly compact_revision: string
+  /** More of the same answer follows. */
+  readonly fragment: boolean
   readonly events: readonly WatchEvent[]
 }
 
@@ -34,13 +38,23 @@ export interface WatchedPair {
 export function readWatchAnswer(message: Uint8Array): WatchAnswer {
   const reader = protobuf.Reader.create(message)
   const events: WatchEvent[] = []
-  const answer = { header: noHeader, created: false, canceled: false, compact_revision: '0', events }
+  const answer = {
+    header: noHeader,
+    watch_id: 0,
+    created: false,
+    canceled: false,
+    compact_revision: '0',
+    fragment: false,
+    events,
+  }
   while (reader.pos < reader.len) {
     const tag = reader.uint32()
     if (tag === bytesField(1)) answer.header = readHeader(reader)
+    else if (tag === numberField(2)) answer.watch_id = numberOf(reader.int64())
     else if (tag === numberField(3)) answer.created = reader.bool()
     else if (tag === numberField(4)) answer.canceled = reader.bool()
     else if (tag === numberField(5)) answer.compact_revision = String(numberOf(reader.int64()))
+    else if (tag === numberField(7)) answer.fragment = reader.bool()
     else if (tag === bytesField(11)) events.push(readEvent(reader))
     else reader.skipType(tag & 7)
   }

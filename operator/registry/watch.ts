@@ -2,40 +2,15 @@
 // a change could have been missed. It never resumes a broken watch: reading all (0.1 s for 10,000 keys) needs no proof
 // that history did not change underneath, and survives cuts, compaction and lost data alike. Used by fleet and agent.
 import { GRPCResourceExhastedError } from 'etcd3'
-import type { Clock } from '../ambient/clock.ts'
+import type { Clock, Monotonic } from '../ambient/clock.ts'
 import { jittered, type Random } from '../ambient/random.ts'
 import type { Logger } from '../telemetry/log.ts'
+import { type RegistryChange, type RegistryEntry, toEntry } from './change.ts'
 import type { RegistryConnection } from './connection.ts'
 import { RegistryError } from './errors.ts'
-import { MAX_VALUE_BYTES } from './parse.ts'
 import { SILENT_MS } from './sight.ts'
-import type { WatchAnswer, WatchedPair } from './watch-answer.ts'
-
-export interface RegistryEntry {
-  readonly key: string
-  /** Cut off one byte after MAX_VALUE_BYTES: enough to refuse it, whatever its size. */
-  readonly value: Uint8Array
-  /** Of the key's last change. */
-  readonly revision: number
-  /** Undefined when the key is bound to no lease. */
-  readonly leaseId?: string
-}
-
-export type RegistryChange =
-  | { readonly type: 'put'; readonly entry: RegistryEntry }
-  | { readonly type: 'delete'; readonly key: string; readonly revision: number }
-
-/** Why all is read (again); the label of the resync metric. */
-export const resyncCauses = [
-  'start',
-  'disconnected',
-  'silent',
-  'compacted',
-  'went-backwards',
-  'garbage',
-  'periodic',
-] as const
-export type ResyncCause = (typeof resyncCauses)[number]
+import type { WatchAnswer } from './watch-answer.ts'
+import { type KeyRange, type ReadAt, type ResyncCause, watchCourse } from './watch-course.ts'
 
 export interface WatchListener {
   /** All that is there now; what is not in it is gone. */
@@ -59,6 +34,10 @@ export interface WatchOptions {
 const PROGRESS_EVERY_MS = 2_000
 const RESYNC_EVERY_MS = 300_000
 const PAGE_KEYS = 1_000
+/** Told more than this, the rest is asked for anew: 500 a second. */
+const RUSH_PER_MS = 0.5
+/** For so long changes are counted: less than etcd takes to bring a watch up to date, so that a rush goes from answer to answer. */
+const COUNT_MS = 80
 
 /** Runs until the signal aborts; no fault of the registry, and no throwing listener, ends it. */
 export async function watchRegistry(
@@ -92,25 +71,20 @@ export async function watchRegistry(
 
 const nextBackoff = (ms: number): number => Math.min(Math.max(ms * 2, 100), 3_000)
 
-interface Whole {
+interface Whole extends ReadAt {
   readonly entries: readonly RegistryEntry[]
-  readonly revision: number
-  readonly clusterId: string
 }
 
 /** All keys as they were at one revision, read page by page. */
 async function readWhole({ connection, range }: WatchOptions, signal: AbortSignal): Promise<Whole> {
-  const { first, end } = bounds(range)
+  const { key, ...end } = bounds(range)
+  let from = key
   const entries: RegistryEntry[] = []
-  let from = first
   let limit = PAGE_KEYS
   let at: { revision: string; clusterId: string } | undefined
   for (;;) {
     try {
-      const page = await connection.range(
-        { key: from, ...(end && { range_end: end }), limit, ...(at && { revision: at.revision }) },
-        signal,
-      )
+      const page = await connection.range({ key: from, ...end, limit, ...(at && { revision: at.revision }) }, signal)
       at ??= { revision: page.header.revision, clusterId: page.header.cluster_id }
       for (const kv of page.kvs) entries.push(toEntry(kv))
       const last = page.kvs.at(-1)
@@ -127,41 +101,42 @@ async function readWhole({ connection, range }: WatchOptions, signal: AbortSigna
 const isTooBig = (error: unknown): boolean =>
   error instanceof RegistryError && error.cause instanceof GRPCResourceExhastedError
 
-/** Tells each change after `whole`; resolves with the reason why that could not go on. */
+/**
+ * Tells each change after `whole`; resolves with the reason why that could not go on.
+ *
+ * etcd tells a watch that is in step each write by itself, and a watch that is behind all it has missed in one answer, ten
+ * times a second (watchResyncPeriod). Waking up for each heartbeat of a large fleet costs more than reading it. So when much
+ * is told the watch is given up and asked for again from where it was, which puts it behind: then comes one answer for all
+ * that was written meanwhile, some 0.1 s late. See docs/decisions/0022.
+ */
 async function follow(
   { connection, range, clock, random, log }: WatchOptions,
   whole: Whole,
   listener: Required<WatchListener>,
   signal: AbortSignal,
 ): Promise<ResyncCause> {
-  const { first, end } = bounds(range)
   const done = new AbortController()
   const stream = await connection.openWatch(AbortSignal.any([signal, done.signal]))
+  const course = watchCourse(bounds(range), whole)
+  const isRush = rushes(clock.monotonic())
   const resyncAt = clock.monotonic() + jittered(RESYNC_EVERY_MS, 0.2, random)
   let heardAt = clock.monotonic()
-  let newestRevision = whole.revision
   let cancelTick = (): void => undefined
+
+  const ask = (): void => {
+    for (const request of course.ask()) stream.write(request)
+  }
 
   function take(answer: WatchAnswer): ResyncCause | undefined {
     // Also when this process was stopped: what waited in the socket since is old, however fresh it comes in.
     if (clock.monotonic() - heardAt > SILENT_MS) return 'silent'
     heardAt = clock.monotonic()
-    const { header, compact_revision, canceled, created, events } = answer
-    if (compact_revision !== '0') return 'compacted'
-    if (canceled) return 'disconnected'
-    if (header.cluster_id !== whole.clusterId) return 'went-backwards'
-    const revision = Number(header.revision)
-    if (!Number.isSafeInteger(revision)) return 'garbage'
-    // The member that serves the watch may lag the one that was read, at first: only later may it be held to it.
-    if (!created && revision < newestRevision) return 'went-backwards'
-    newestRevision = Math.max(newestRevision, revision)
-    const news: RegistryChange[] = []
-    for (const { type, kv } of events) {
-      if (!kv) return 'garbage'
-      if (Number(kv.mod_revision) > whole.revision) news.push(toChange(type, kv))
-    }
-    if (news.length > 0) listener.onChanges(news)
-    else if (!created) listener.onProgress()
+    const heard = course.take(answer)
+    if (typeof heard === 'string') return heard
+    if (heard.changes.length > 0) listener.onChanges(heard.changes)
+    else if (heard.isAll) listener.onProgress()
+    // Not within an answer: a watch from there would not tell the rest of it.
+    if (isRush(heard.changes.length, heardAt) && heard.isAll) ask()
     return undefined
   }
 
@@ -184,16 +159,7 @@ async function follow(
           resolve('disconnected')
         })
         .on('end', () => resolve('disconnected'))
-      stream.write({
-        create_request: {
-          key: first,
-          ...(end && { range_end: end }),
-          // Not one later: to a watch that begins in the future etcd reports no progress until something is written, and
-          // a registry in which nothing happens would look dead.
-          start_revision: whole.revision,
-          fragment: true,
-        },
-      })
+      ask()
       cancelTick = clock.after(PROGRESS_EVERY_MS, tick)
     })
   } finally {
@@ -202,26 +168,28 @@ async function follow(
   }
 }
 
-function bounds(range: WatchOptions['range']): { first: Buffer; end?: Buffer } {
-  if ('key' in range) return { first: Buffer.from(range.key) }
-  const first = Buffer.from(range.prefix)
-  // Every key that begins with the prefix sorts before the prefix with its last byte raised; no prefix of ours ends in 0xff.
-  const end = Buffer.from(first)
-  end[end.length - 1] = (end.at(-1) ?? 0) + 1
-  return { first, end }
+/** Tells now and then, at an answer, whether so many changes came since it last did that they are a rush. */
+function rushes(since: Monotonic): (changes: number, now: Monotonic) => boolean {
+  let told = 0
+  return (changes, now) => {
+    told += changes
+    const countedMs = now - since
+    if (countedMs < COUNT_MS) return false
+    const isRush = told > RUSH_PER_MS * countedMs
+    told = 0
+    since = now
+    return isRush
+  }
 }
 
-const toChange = (type: string, kv: WatchedPair): RegistryChange =>
-  type.toLowerCase() === 'delete'
-    ? { type: 'delete', key: kv.key.toString(), revision: Number(kv.mod_revision) }
-    : { type: 'put', entry: toEntry(kv) }
-
-const toEntry = ({ key, value, mod_revision, lease }: WatchedPair): RegistryEntry => ({
-  key: key.toString(),
-  value: value.length > MAX_VALUE_BYTES ? Buffer.from(value.subarray(0, MAX_VALUE_BYTES + 1)) : value,
-  revision: Number(mod_revision),
-  ...(lease !== '0' && { leaseId: lease }),
-})
+function bounds(range: WatchOptions['range']): KeyRange {
+  if ('key' in range) return { key: Buffer.from(range.key) }
+  const key = Buffer.from(range.prefix)
+  // Every key that begins with the prefix sorts before the prefix with its last byte raised; no prefix of ours ends in 0xff.
+  const end = Buffer.from(key)
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1
+  return { key, range_end: end }
+}
 
 /** A listener that throws is a mistake of ours; it must not cost the rest of the batch, nor the watch. */
 function guard(listener: WatchListener, log: Logger): Required<WatchListener> {

@@ -15,15 +15,21 @@ export interface Beats extends AsyncDisposable {
   begin(name: string, podUID: string): Promise<void>
   /** What each node tells from now on, about; streams and traffic go along with it. Default 40. */
   cpuPercent: number
-  /** All nodes beat now, and again when it is their turn; resolves when etcd has it. */
+  /** Each beat is put by itself and at a moment of its own, as agents do it; else a hundred in a transaction, which costs etcd less. */
+  apart: boolean
+  /** All nodes beat now, many in a transaction, and again when it is their turn; resolves when etcd has it. */
   tellAll(): Promise<void>
-  /** Values written since the start. */
+  /** Values that etcd has taken since the start. */
   readonly written: number
 }
 
 const BEAT_MS = 3_000
-const SLOTS = 30
-export const PUTS_PER_TRANSACTION = 100
+/** Moments of a beat, one a millisecond. */
+const SLOTS = BEAT_MS
+/** Shares no factor with SLOTS, so that any number of nodes is spread over all of them. */
+const SLOTS_APART = 1_237
+const SLOTS_TOGETHER = 100
+const PUTS_PER_TRANSACTION = 100
 /** One lease for all, long enough for every benchmark: leases cost etcd and agents, not the operator. */
 const TTL_SECONDS = 3_600
 
@@ -34,38 +40,57 @@ export async function startBeats({ registry }: Pick<Cluster, 'registry'>): Promi
   const slots = Array.from({ length: SLOTS }, (): { name: string; podUID: string }[] => [])
   const ending = new AbortController()
   let begun = 0
+  let seq = 0
   let written = 0
 
   const put = ({ name, podUID }: { name: string; podUID: string }) => ({
     key: Buffer.from(nodeKey(connection.prefix, objectKey(name, 'default'))),
-    value: Buffer.from(JSON.stringify(heartbeat(podUID, ++written, beats.cpuPercent))),
+    value: Buffer.from(JSON.stringify(heartbeat(podUID, ++seq, beats.cpuPercent))),
     lease,
   })
 
-  async function writeSlot(slot: readonly { name: string; podUID: string }[]): Promise<void> {
-    for (let from = 0; from < slot.length; from += PUTS_PER_TRANSACTION) {
-      const batch = slot.slice(from, from + PUTS_PER_TRANSACTION)
-      await connection.txn({ success: batch.map(node => ({ request_put: put(node) })) })
-    }
-  }
-
   async function keepBeating(): Promise<void> {
     const startedAt = performance.now()
-    for (let turn = 0; !ending.signal.aborted; turn += 1) {
-      const dueInMs = startedAt + (turn * BEAT_MS) / SLOTS - performance.now()
+    const writing: Promise<unknown>[] = []
+    for (let slot = 0; !ending.signal.aborted; ) {
+      const dueInMs = startedAt + slot - performance.now()
       if (dueInMs > 0) await pause(dueInMs, undefined, { signal: ending.signal }).catch(() => undefined)
-      await writeSlot(slots[turn % SLOTS] ?? [])
+      const at = slot % SLOTS
+      if (beats.apart) {
+        // As with an agent: nobody beats again before etcd has answered to the last one.
+        await writing[at]
+        writing[at] = Promise.all((slots[at] ?? []).map(write))
+        slot += 1
+      } else {
+        await writeAtOnce(slots.slice(at, at + SLOTS_TOGETHER).flat())
+        slot += SLOTS_TOGETHER
+      }
+    }
+    await Promise.all(writing)
+  }
+
+  async function write(node: { name: string; podUID: string }): Promise<void> {
+    await connection.put(put(node))
+    written += 1
+  }
+
+  async function writeAtOnce(nodes: readonly { name: string; podUID: string }[]): Promise<void> {
+    for (let from = 0; from < nodes.length; from += PUTS_PER_TRANSACTION) {
+      const batch = nodes.slice(from, from + PUTS_PER_TRANSACTION)
+      await connection.txn({ success: batch.map(node => ({ request_put: put(node) })) })
+      written += batch.length
     }
   }
 
   const beats: Beats = {
     async begin(name, podUID) {
       const node = { name, podUID }
-      slots[begun++ % SLOTS]?.push(node)
-      await connection.put(put(node))
+      slots[(begun++ * SLOTS_APART) % SLOTS]?.push(node)
+      await write(node)
     },
     cpuPercent: 40,
-    tellAll: async () => void (await Promise.all(slots.map(writeSlot))),
+    apart: false,
+    tellAll: () => writeAtOnce(slots.flat()),
     get written() {
       return written
     },

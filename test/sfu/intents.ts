@@ -1,10 +1,11 @@
 // All intents in the registry, or those of one namespace, by one watch, for the agents of a simulated fleet. A real agent
 // watches its own alone.
 import type { ObjectKey } from '../../operator/api/meta.ts'
+import type { RegistryEntry } from '../../operator/registry/change.ts'
 import { readIntent } from '../../operator/registry/intents.ts'
 import { parseKey } from '../../operator/registry/keys.ts'
 import type { KnownIntent } from '../../operator/registry/registration.ts'
-import { type RegistryEntry, type WatchOptions, watchRegistry } from '../../operator/registry/watch.ts'
+import { type WatchOptions, watchRegistry } from '../../operator/registry/watch.ts'
 
 export interface Intents {
   of(node: ObjectKey): KnownIntent

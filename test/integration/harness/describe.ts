@@ -3,7 +3,7 @@ import type { Pod } from '../../../operator/api/core.ts'
 import type { RTCAutoscaler } from '../../../operator/api/rtcautoscaler.ts'
 import type { RTCNode } from '../../../operator/api/rtcnode.ts'
 import type { RTCNodePool } from '../../../operator/api/rtcnodepool.ts'
-import type { RegistryEntry } from '../../../operator/registry/watch.ts'
+import type { RegistryEntry } from '../../../operator/registry/change.ts'
 
 export function describePool({ metadata, spec, status }: RTCNodePool): string {
   const conditions = status?.conditions ?? []

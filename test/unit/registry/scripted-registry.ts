@@ -1,7 +1,7 @@
 // An etcd in memory that does what a test tells it, also what a real one hardly ever does: garbage, silence, revisions
 // that go backwards. For tests of the watch loop and of what stands on it, on a clock driven by hand.
 import { EventEmitter } from 'node:events'
-import { GRPCResourceExhastedError, type IKeyValue, type IWatchResponse } from 'etcd3'
+import { GRPCResourceExhastedError, type IKeyValue, type IWatchRequest, type IWatchResponse } from 'etcd3'
 import type { RegistryConnection } from '../../../operator/registry/connection.ts'
 import { RegistryError } from '../../../operator/registry/errors.ts'
 
@@ -12,7 +12,7 @@ export interface ScriptedRegistry {
   remove(key: string): void
   /** Changes the store and tells nobody, as if a watch had missed it. */
   quietly(change: () => void): void
-  /** Says something of its own on the open watch. */
+  /** Says something of its own on the open watch, and of the one asked for last unless it says of which. */
   say(response: Partial<IWatchResponse>): void
   /** Breaks the open watch. */
   breakWatch(): void
@@ -25,11 +25,15 @@ export interface ScriptedRegistry {
   /** How often all was read, from the beginning. */
   readonly readings: number
   readonly openWatches: number
+  /** The watches asked for on the open stream that were not cancelled. */
+  readonly watchIds: readonly string[]
 }
 
 export function scriptedRegistry(): ScriptedRegistry {
   const store = new Map<string, IKeyValue>()
-  const watches = new Set<EventEmitter>()
+  const watches = new Map<EventEmitter, Set<string>>()
+  /** The last of what was told, for a watch that begins a little in the past. */
+  const history: IWatchResponse['events'] = []
   let revision = 1
   let readings = 0
   let quiet = false
@@ -47,7 +51,13 @@ export function scriptedRegistry(): ScriptedRegistry {
     ...some,
   })
   const say = (some: Partial<IWatchResponse>): void => {
-    if (!script.deaf && !quiet) for (const watch of watches) watch.emit('data', response(some))
+    if (script.deaf || quiet) return
+    for (const [watch, ids] of watches) watch.emit('data', response({ watch_id: [...ids].at(-1) ?? '-1', ...some }))
+  }
+  function happen(event: IWatchResponse['events'][number]): void {
+    if (!quiet) history.push(event)
+    if (history.length > 100) history.shift()
+    say({ events: [event] })
   }
   const pair = (key: string, value: Buffer, lease: string): IKeyValue => {
     const at = String(revision)
@@ -75,14 +85,25 @@ export function scriptedRegistry(): ScriptedRegistry {
     async openWatch(signal) {
       if (script.down) throw new RegistryError('watch', 'unknown', new Error('down'))
       const watch = new EventEmitter()
-      watches.add(watch)
+      const ids = new Set<string>()
+      watches.set(watch, ids)
       signal.addEventListener('abort', () => {
         watches.delete(watch)
         watch.emit('error', new Error('cancelled'))
       })
       return Object.assign(watch, {
-        write(request: { create_request?: unknown }) {
-          queueMicrotask(() => say(request.create_request ? { created: true } : {}))
+        write({ create_request: create, cancel_request: cancel }: IWatchRequest) {
+          queueMicrotask(() => {
+            if (cancel) {
+              ids.delete(String(cancel.watch_id))
+              return say({ watch_id: String(cancel.watch_id), canceled: true })
+            }
+            if (!create) return say({ watch_id: '-1' })
+            ids.add(String(create.watch_id))
+            say({ created: true })
+            const events = history.filter(({ kv }) => Number(kv.mod_revision) >= Number(create.start_revision))
+            if (events.length > 0) say({ events })
+          })
         },
         end: () => undefined,
         cancel: () => undefined,
@@ -103,14 +124,14 @@ export function scriptedRegistry(): ScriptedRegistry {
       revision += 1
       const kv = pair(key, bytesOf(value), lease)
       store.set(key, kv)
-      say({ events: [{ type: 'Put', kv, prev_kv: kv }] })
+      happen({ type: 'Put', kv, prev_kv: kv })
       return revision
     },
     remove(key) {
       revision += 1
       store.delete(key)
       const kv = pair(key, Buffer.alloc(0), '0')
-      say({ events: [{ type: 'Delete', kv, prev_kv: kv }] })
+      happen({ type: 'Delete', kv, prev_kv: kv })
     },
     quietly(change) {
       quiet = true
@@ -119,7 +140,7 @@ export function scriptedRegistry(): ScriptedRegistry {
     },
     say,
     breakWatch() {
-      for (const watch of watches) watch.emit('error', new Error('connection reset'))
+      for (const watch of watches.keys()) watch.emit('error', new Error('connection reset'))
     },
     deaf: false,
     down: false,
@@ -129,6 +150,9 @@ export function scriptedRegistry(): ScriptedRegistry {
     },
     get openWatches() {
       return watches.size
+    },
+    get watchIds() {
+      return [...watches.values()].flatMap(ids => [...ids])
     },
   }
   return script

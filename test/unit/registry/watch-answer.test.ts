@@ -33,7 +33,7 @@ const anEvent = fc.record(
 const answers = fc.record(
   {
     header: fc.record({ cluster_id: identifier, member_id: identifier, revision, raft_term: identifier }),
-    watch_id: revision,
+    watch_id: fc.oneof(fc.constant('-1'), revision),
     created: fc.boolean(),
     canceled: fc.boolean(),
     compact_revision: revision,
@@ -49,11 +49,12 @@ test('it reads what the library reads', () => {
     fc.property(answers, answer => {
       const bytes = bytesOf(answer)
       const expected = watchResponse.toObject(watchResponse.decode(bytes), asLibrary) as Record<string, unknown>
-      const { header, events, ...read } = readWatchAnswer(bytes)
+      const { header, watch_id, events, ...read } = readWatchAnswer(bytes)
       for (const [field, value] of Object.entries(read)) assert.equal(value, expected[field], field)
       const told = expected['header'] as Record<string, unknown>
       assert.equal(header.cluster_id, told['cluster_id'])
       assert.equal(String(header.revision), told['revision'])
+      assert.equal(String(watch_id), expected['watch_id'])
       assert.deepEqual(events.map(eventTold), ((expected['events'] as object[] | undefined) ?? []).map(eventTold))
     }),
   )

@@ -15,6 +15,7 @@ let ended: Promise<void>
 let seen: Map<string, string>
 let causes: string[]
 let throwing: boolean
+let onChange: (key: string) => void
 
 beforeEach(async () => {
   etcd = scriptedRegistry()
@@ -23,6 +24,7 @@ beforeEach(async () => {
   seen = new Map()
   causes = []
   throwing = false
+  onChange = () => undefined
   etcd.put('/sfu/nodes/default/a', 'one')
   ended = watchRegistry(
     { connection: etcd.connection, range: { prefix: '/sfu/' }, clock, random: seededRandom(), log: silentLogger },
@@ -33,6 +35,7 @@ beforeEach(async () => {
       },
       onChanges(changes) {
         for (const change of changes) {
+          onChange(change.type === 'put' ? change.entry.key : change.key)
           if (change.type === 'put') seen.set(change.entry.key, Buffer.from(change.entry.value).toString())
           else seen.delete(change.key)
         }
@@ -58,6 +61,65 @@ test('all of it first, then each change', async () => {
   assert.deepEqual([...seen], [['/sfu/nodes/default/b', 'two']])
   assert.deepEqual(causes, ['start'])
 })
+
+test('when much is told the rest is asked for anew: nothing is told twice, nothing is left out, one watch at a time', async () => {
+  const told: string[] = []
+  onChange = key => told.push(key)
+  const written = Array.from({ length: 1_000 }, (_, n) => `/sfu/nodes/default/n${n}`)
+  for (const [n, key] of written.entries()) {
+    etcd.put(key, 'x')
+    // Some come before etcd has read that the watch is given up, some after.
+    if (n % 7 === 0) await clock.advance(5)
+  }
+  await clock.advance(1)
+  assert.deepEqual(told, written)
+  assert.deepEqual(causes, ['start'])
+  assert.equal(etcd.watchIds.length, 1)
+  assert.ok(Number(etcd.watchIds[0]) > 2, `watch ${etcd.watchIds[0]}`)
+})
+
+test('a fleet that says less keeps its watch, and each is told at once', async () => {
+  for (let n = 0; n < 200; n += 1) {
+    etcd.put('/sfu/nodes/default/a', `${n}`)
+    assert.equal(seen.get('/sfu/nodes/default/a'), `${n}`)
+    await clock.advance(3)
+  }
+  assert.deepEqual(etcd.watchIds, ['1'])
+})
+
+test('what is still said of a watch that was given up is not taken for the one asked for', async () => {
+  await rush()
+  const old = { watch_id: '1', header: { cluster_id: 'c', member_id: 'm', revision: '2', raft_term: '2' } }
+  etcd.say({ ...old, events: [] })
+  etcd.say({ ...old, canceled: true })
+  await clock.advance(1_000)
+  assert.deepEqual(causes, ['start'])
+  assert.equal(seen.get('/sfu/nodes/default/a'), '99')
+})
+
+test('a watch is not given up within an answer that comes in parts', async () => {
+  for (let n = 0; n < 100; n += 1) etcd.put('/sfu/nodes/default/a', `${n}`)
+  await clock.advance(100)
+  const part = (key: string, fragment: boolean): void => {
+    const kv = { ...entry, key: Buffer.from(key), mod_revision: '103' }
+    const header = { cluster_id: 'c', member_id: 'm', revision: '103', raft_term: '2' }
+    etcd.say({ header, events: [{ type: 'Put', kv, prev_kv: kv }], fragment })
+  }
+  part('/sfu/nodes/default/b', true)
+  await clock.advance(1)
+  part('/sfu/nodes/default/c', false)
+  assert.deepEqual([...seen.keys()].sort(), ['/sfu/nodes/default/a', '/sfu/nodes/default/b', '/sfu/nodes/default/c'])
+})
+const entry = { value: Buffer.from('x'), lease: '0', create_revision: '103', version: '1' }
+
+/** More than 500 changes a second, at which the watch is given up. */
+async function rush(): Promise<void> {
+  for (let n = 0; n < 99; n += 1) etcd.put('/sfu/nodes/default/a', `${n}`)
+  await clock.advance(100)
+  etcd.put('/sfu/nodes/default/a', '99')
+  await clock.advance(1)
+  assert.deepEqual(etcd.watchIds, ['2'])
+}
 
 const faults: [cause: string, response: () => Partial<IWatchResponse>][] = [
   ['compacted', () => ({ canceled: true, compact_revision: '7' })],
