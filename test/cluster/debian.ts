@@ -40,6 +40,9 @@ export function realHostsPossible(): Possible {
   return { possible: true }
 }
 
+/** Test files side by side on a new machine install the same at the same moment. */
+const whenOthersAreDone = ['-o', 'DPkg::Lock::Timeout=240']
+
 /** Installs what is missing if it can, says so through `log`, and tells what is still in the way. Never throws. */
 export async function ensureHostPackages({ log }: { log: (line: string) => void }): Promise<Possible> {
   const missing = missingPackages()
@@ -47,8 +50,11 @@ export async function ensureHostPackages({ log }: { log: (line: string) => void 
   log(`installing for the real hosts: ${installCommand(missing)}`)
   try {
     const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    await run('apt-get', ['-q', 'update'], { timeoutSeconds: 120, env })
-    await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...missing], { timeoutSeconds: 300, env })
+    await run('apt-get', ['-q', ...whenOthersAreDone, 'update'], { timeoutSeconds: 120, env })
+    await run('apt-get', ['-q', ...whenOthersAreDone, 'install', '-y', '--no-install-recommends', ...missing], {
+      timeoutSeconds: 300,
+      env,
+    })
     // Debian starts what it installs. Every host runs a containerd of its own, so the machine's is not wanted.
     const systemd = existsSync('/run/systemd/system')
     if (systemd && missing.includes('containerd')) await run('systemctl', ['disable', '--now', 'containerd'])
@@ -69,8 +75,11 @@ export async function ensurePrometheus({ log }: { log: (line: string) => void })
   using _ = withoutStarting()
   try {
     const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    await run('apt-get', ['-q', 'update'], { timeoutSeconds: 120, env })
-    await run('apt-get', ['-q', 'install', '-y', '--no-install-recommends', ...missing], { timeoutSeconds: 300, env })
+    await run('apt-get', ['-q', ...whenOthersAreDone, 'update'], { timeoutSeconds: 120, env })
+    await run('apt-get', ['-q', ...whenOthersAreDone, 'install', '-y', '--no-install-recommends', ...missing], {
+      timeoutSeconds: 300,
+      env,
+    })
     return { possible: true }
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error
