@@ -40,21 +40,13 @@ export function realHostsPossible(): Possible {
   return { possible: true }
 }
 
-/** Test files side by side on a new machine install the same at the same moment. */
-const whenOthersAreDone = ['-o', 'DPkg::Lock::Timeout=240']
-
 /** Installs what is missing if it can, says so through `log`, and tells what is still in the way. Never throws. */
 export async function ensureHostPackages({ log }: { log: (line: string) => void }): Promise<Possible> {
   const missing = missingPackages()
   if (missing.length === 0 || process.getuid?.() !== 0 || !isExecutable('apt-get')) return realHostsPossible()
   log(`installing for the real hosts: ${installCommand(missing)}`)
   try {
-    const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    await run('apt-get', ['-q', ...whenOthersAreDone, 'update'], { timeoutSeconds: 120, env })
-    await run('apt-get', ['-q', ...whenOthersAreDone, 'install', '-y', '--no-install-recommends', ...missing], {
-      timeoutSeconds: 300,
-      env,
-    })
+    await install(missing)
     // Debian starts what it installs. Every host runs a containerd of its own, so the machine's is not wanted.
     const systemd = existsSync('/run/systemd/system')
     if (systemd && missing.includes('containerd')) await run('systemctl', ['disable', '--now', 'containerd'])
@@ -74,17 +66,23 @@ export async function ensurePrometheus({ log }: { log: (line: string) => void })
   log(`installing for the tests of metrics: ${installCommand(missing)}`)
   using _ = withoutStarting()
   try {
-    const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    await run('apt-get', ['-q', ...whenOthersAreDone, 'update'], { timeoutSeconds: 120, env })
-    await run('apt-get', ['-q', ...whenOthersAreDone, 'install', '-y', '--no-install-recommends', ...missing], {
-      timeoutSeconds: 300,
-      env,
-    })
+    await install(missing)
     return { possible: true }
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error
     return { possible: false, because: `${error.message}; run \`${installCommand(missing)}\` by hand` }
   }
+}
+
+/** Throws CommandFailed. Waits for others: test files side by side on a new machine install the same at the same moment. */
+async function install(packages: readonly string[]): Promise<void> {
+  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  const quietly = ['-q', '-o', 'DPkg::Lock::Timeout=240']
+  await run('apt-get', [...quietly, 'update'], { timeoutSeconds: 120, env })
+  await run('apt-get', [...quietly, 'install', '-y', '--no-install-recommends', ...packages], {
+    timeoutSeconds: 300,
+    env,
+  })
 }
 
 /** Debian starts what it installs, unless this says no (https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt). */
