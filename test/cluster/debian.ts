@@ -74,15 +74,13 @@ export async function ensurePrometheus({ log }: { log: (line: string) => void })
   }
 }
 
-/** Throws CommandFailed. Waits for others: test files side by side on a new machine install the same at the same moment. */
+/** Throws CommandFailed. One at a time: test files side by side on a new machine install the same at the same moment. */
 async function install(packages: readonly string[]): Promise<void> {
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
-  const quietly = ['-q', '-o', 'DPkg::Lock::Timeout=240']
-  await run('apt-get', [...quietly, 'update'], { timeoutSeconds: 120, env })
-  await run('apt-get', [...quietly, 'install', '-y', '--no-install-recommends', ...packages], {
-    timeoutSeconds: 300,
-    env,
-  })
+  const options = { timeoutSeconds: 300, env: { DEBIAN_FRONTEND: 'noninteractive' } }
+  // apt itself waits for nobody who reads the lists of packages.
+  const alone = ['/var/lib/apt', 'apt-get', '-q']
+  await run('flock', [...alone, 'update'], options)
+  await run('flock', [...alone, 'install', '-y', '--no-install-recommends', ...packages], options)
 }
 
 /** Debian starts what it installs, unless this says no (https://people.debian.org/~hmh/invokerc.d-policyrc.d-specification.txt). */
